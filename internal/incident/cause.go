@@ -1,0 +1,104 @@
+package incident
+
+import "time"
+
+// Cause is a code of the root-cause vocabulary. Codes are stable: they are
+// added, never renamed or reused.
+type Cause string
+
+// The causes that rules of this release can prove.
+const (
+	ImageNotFound            Cause = "image-not-found"
+	ImageRegistryUnreachable Cause = "image-registry-unreachable"
+	ImagePullUnauthorized    Cause = "image-pull-unauthorized"
+	ImagePullRateLimited     Cause = "image-pull-rate-limited"
+	ImageNameInvalid         Cause = "image-name-invalid"
+	ImageNeverPulled         Cause = "image-never-pulled"
+	CommandNotFound          Cause = "command-not-found"
+	ConfigMapMissing         Cause = "configmap-missing"
+	ConfigMapKeyMissing      Cause = "configmap-key-missing"
+	SecretMissing            Cause = "secret-missing"
+	SecretKeyMissing         Cause = "secret-key-missing"
+	EnvVarMissing            Cause = "env-var-missing"
+	RunAsNonRootViolation    Cause = "run-as-non-root-violation"
+	InitContainerFailed      Cause = "init-container-failed"
+	AppError                 Cause = "app-error"
+	OOMKilled                Cause = "oom-killed"
+	LivenessProbeFailing     Cause = "liveness-probe-failing"
+	ReadinessProbeFailing    Cause = "readiness-probe-failing"
+	StartupProbeFailing      Cause = "startup-probe-failing"
+	ProbeMisconfigured       Cause = "probe-misconfigured"
+	InsufficientCPU          Cause = "insufficient-cpu"
+	InsufficientMemory       Cause = "insufficient-memory"
+	InsufficientResource     Cause = "insufficient-resource"
+	NodeSelectorMismatch     Cause = "node-selector-mismatch"
+	TaintNotTolerated        Cause = "taint-not-tolerated"
+	PVCMissing               Cause = "pvc-missing"
+	DependencyUnavailable    Cause = "dependency-unavailable"
+	NodeNotReady             Cause = "node-not-ready"
+	Unknown                  Cause = "unknown"
+)
+
+// More causes that rules prove where the cluster's own words name them.
+const (
+	ImagePlatformMismatch       Cause = "image-platform-mismatch"
+	NodeAffinityMismatch        Cause = "node-affinity-mismatch"
+	PodAntiAffinity             Cause = "pod-anti-affinity"
+	TopologySpreadUnsatisfiable Cause = "topology-spread-unsatisfiable"
+	HostPortConflict            Cause = "host-port-conflict"
+	NodeCordoned                Cause = "node-cordoned"
+	PVCUnbound                  Cause = "pvc-unbound"
+	StorageClassMissing         Cause = "storage-class-missing"
+	NodeMemoryPressure          Cause = "node-memory-pressure"
+	NodeDiskPressure            Cause = "node-disk-pressure"
+	NodePIDPressure             Cause = "node-pid-pressure"
+	PodEvicted                  Cause = "pod-evicted"
+	ServiceAccountMissing       Cause = "service-account-missing"
+	QuotaExceeded               Cause = "quota-exceeded"
+	QuotaRequiresLimits         Cause = "quota-requires-limits"
+	PodSecurityViolation        Cause = "pod-security-violation"
+	RolloutStuck                Cause = "rollout-stuck"
+	JobBackoffLimitExceeded     Cause = "job-backoff-limit-exceeded"
+	JobDeadlineExceeded         Cause = "job-deadline-exceeded"
+)
+
+// Causes that logs suggest and no rule of this release proves by itself.
+const (
+	DNSFailure                 Cause = "dns-failure"
+	CredentialsRejected        Cause = "credentials-rejected"
+	RBACForbidden              Cause = "rbac-forbidden"
+	CertificateInvalid         Cause = "certificate-invalid"
+	VolumeFull                 Cause = "volume-full"
+	FilesystemPermissionDenied Cause = "filesystem-permission-denied"
+	ConfigInvalid              Cause = "config-invalid"
+	DatabaseDeadlock           Cause = "database-deadlock"
+	UpstreamRateLimited        Cause = "upstream-rate-limited"
+	ConnectionPoolExhausted    Cause = "connection-pool-exhausted"
+)
+
+// Holds say how long a finding must stand before the first card, by what the
+// fault is (requirement C3a). They bind announcements only.
+type Holds struct {
+	Immediate time.Duration // what cannot heal alone
+	Settling  time.Duration // probes, dependencies, nodes
+	Pending   time.Duration // what waits for a place or a volume
+}
+
+// DefaultHolds are the holds that users were promised.
+func DefaultHolds() Holds {
+	return Holds{Immediate: 0, Settling: 60 * time.Second, Pending: 2 * time.Minute}
+}
+
+// For is the hold of a cause.
+func (h Holds) For(c Cause) time.Duration {
+	switch c {
+	case InsufficientCPU, InsufficientMemory, InsufficientResource, NodeSelectorMismatch, TaintNotTolerated, PVCMissing,
+		NodeAffinityMismatch, PodAntiAffinity, TopologySpreadUnsatisfiable, HostPortConflict, NodeCordoned, PVCUnbound, StorageClassMissing:
+		return h.Pending
+	case LivenessProbeFailing, ReadinessProbeFailing, StartupProbeFailing, ProbeMisconfigured,
+		DependencyUnavailable, NodeNotReady, NodeMemoryPressure, NodeDiskPressure, NodePIDPressure,
+		ImageRegistryUnreachable, ImagePullRateLimited, Unknown:
+		return h.Settling
+	}
+	return h.Immediate
+}

@@ -1,0 +1,120 @@
+package incident
+
+import (
+	"time"
+
+	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// Symptom is what a watcher can see without knowing why.
+type Symptom string
+
+// The symptoms. Each is a state that stands, not an event that passes.
+const (
+	SymptomImagePull     Symptom = "image-pull"
+	SymptomConfigError   Symptom = "config-error"
+	SymptomCrashLoop     Symptom = "crash-loop"
+	SymptomOOMKilled     Symptom = "oom-killed"
+	SymptomProbeFailing  Symptom = "probe-failing"
+	SymptomUnschedulable Symptom = "unschedulable"
+	SymptomStartFailure  Symptom = "start-failure"
+	SymptomPending       Symptom = "pending"
+	SymptomEvicted       Symptom = "evicted"
+	SymptomJobFailed     Symptom = "job-failed"
+	SymptomRolloutStuck  Symptom = "rollout-stuck"
+	SymptomNodeNotReady  Symptom = "node-not-ready"
+)
+
+// Signal is one symptom on one object. Subject is the workload that owns the
+// object (or the object itself where nothing owns it): what people call "it".
+type Signal struct {
+	Symptom Symptom     `json:"symptom"`
+	Object  action.Ref  `json:"object"`
+	Subject action.Ref  `json:"subject"`
+	Message redact.Text `json:"message"`
+	// Since is when the symptom began, by the cluster's own record.
+	Since time.Time `json:"since"`
+}
+
+// Evidence is one thing that was seen, redacted, with an id that claims cite.
+// Ids are "e1", "e2", … within one collection.
+type Evidence struct {
+	ID     string      `json:"id"`
+	Kind   string      `json:"kind"` // status, event, log, spec, absence, metric
+	Source action.Ref  `json:"source"`
+	Where  redact.Text `json:"where,omitempty"` // container, field or reason
+	Text   redact.Text `json:"text"`
+	At     time.Time   `json:"at,omitzero"`
+}
+
+// Confidence is how sure a claim is and how that is known. Value and Lower are
+// between 0 and 1; Lower is the lower bound of the 90 % interval and the figure
+// that policy compares with its floor. Measured is false where no outcomes back
+// the figure; then Value says nothing and is not shown as a percentage.
+type Confidence struct {
+	Value    float64     `json:"value"`
+	Lower    float64     `json:"lower"`
+	Measured bool        `json:"measured"`
+	Basis    redact.Text `json:"basis"`
+}
+
+// Candidate is an action that deterministic code offers for a cause.
+type Candidate struct {
+	Action action.Action `json:"action"`
+	// Why is one sentence: what the change does about the cause.
+	Why redact.Text `json:"why"`
+	// Symptomatic marks a change that hides the cause without removing it.
+	Symptomatic bool `json:"symptomatic,omitempty"`
+}
+
+// Diagnosis is what the rules can prove. Root is the object that has to change
+// or whose absence is the fault; Object shows the symptom.
+type Diagnosis struct {
+	Cause      Cause         `json:"cause"`
+	Root       action.Ref    `json:"root"`
+	Object     action.Ref    `json:"object"`
+	Rule       string        `json:"rule"`
+	Summary    redact.Text   `json:"summary"`
+	Confidence Confidence    `json:"confidence"`
+	Cites      []string      `json:"cites"`
+	RuledOut   []redact.Text `json:"ruledOut,omitempty"`
+	Candidates []Candidate   `json:"candidates,omitempty"`
+	Steps      []redact.Text `json:"steps,omitempty"`
+	// Owner says who else manages the subject ("Argo CD application shop"),
+	// in which case there are steps and no button.
+	Owner redact.Text `json:"owner,omitempty"`
+	// Note is a sentence the card adds, such as that a Helm upgrade will undo
+	// the fix.
+	Note redact.Text `json:"note,omitempty"`
+	// Ready and Desired count the subject's replicas.
+	Ready   int `json:"ready"`
+	Desired int `json:"desired"`
+}
+
+// Proven reports whether a rule decided the cause, so that no model is needed.
+func (d Diagnosis) Proven() bool { return d.Cause != "" && d.Cause != Unknown }
+
+// Hypothesis is a ranked cause, by a rule or by a model.
+type Hypothesis struct {
+	Cause      Cause       `json:"cause"`
+	Root       action.Ref  `json:"root"`
+	Summary    redact.Text `json:"summary"`
+	Confidence Confidence  `json:"confidence"`
+	Cites      []string    `json:"cites"`
+	Novel      bool        `json:"novel,omitempty"`
+	// Candidate is an index into Diagnosis.Candidates, or -1.
+	Candidate int           `json:"candidate"`
+	Steps     []redact.Text `json:"steps,omitempty"`
+}
+
+// Identity is what Slack says of a person at the moment of use. The zero value
+// is nobody and may do nothing.
+type Identity struct {
+	Person Person `json:"person"`
+	// Member is true for a full, active, human member of the workspace that
+	// installed Countersign. Why says what else the person is.
+	Member bool        `json:"member"`
+	Why    redact.Text `json:"why,omitempty"`
+	Groups []string    `json:"groups,omitempty"` // of the user groups that settings name
+}
