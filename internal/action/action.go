@@ -81,9 +81,9 @@ type SetImageParams struct {
 
 // SetResourcesParams changes the memory limit of one container, and its request
 // where the request would exceed or equalled the limit. Quantities are in
-// Kubernetes' notation ("256Mi"); an empty From means there was none. The two
-// requests are both set or both empty: a change adds and removes none, and one
-// that stays is named twice.
+// Kubernetes' notation ("256Mi"); an empty FromMemoryLimit means there was none.
+// The two requests are both set or both empty: empty leaves the request, if
+// there is one, as it is.
 type SetResourcesParams struct {
 	Container         string `json:"container"`
 	FromMemoryLimit   string `json:"fromMemoryLimit,omitempty"`

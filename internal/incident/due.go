@@ -90,7 +90,7 @@ type Rules struct {
 
 // reportPoll is how often a Job's end is looked for; the launcher answers from
 // its watch, so that a poll costs no request.
-const reportPoll = 150 * time.Millisecond
+const reportPoll = 250 * time.Millisecond
 
 // maxTries bounds how often one finding is planned when its target keeps moving.
 const maxTries = 3

@@ -1,0 +1,244 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/admission"
+	"github.com/countersign-dev/countersign/internal/audit"
+	"github.com/countersign-dev/countersign/internal/chat"
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/jobs"
+	"github.com/countersign-dev/countersign/internal/policy"
+	"github.com/countersign-dev/countersign/internal/redact"
+	"github.com/countersign-dev/countersign/internal/respond"
+	"github.com/countersign-dev/countersign/policies"
+)
+
+// The roles' Leases; RBAC names them.
+const (
+	gateLease    = "countersign-gate"
+	watcherLease = "countersign-watcher"
+)
+
+// electing reports whether replicas have to agree on a leader. The embedded
+// store admits one process anyway.
+func (s Settings) electing() bool { return s.LeaderElection && s.RedisURL != "" }
+
+// startGate makes the gate's parts, checks what they need from outside, and
+// starts them in group.
+func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storage, rules incident.Rules, redactor *redact.Redactor, ready *readiness, log *slog.Logger) error {
+	keys, err := LoadKeys(s.KeysDir)
+	if err != nil {
+		return err
+	}
+	engine, err := newPolicy(ctx, s, redactor)
+	if err != nil {
+		return err
+	}
+	conn, err := connection("GATE", s.GateConfig, s)
+	if err != nil {
+		return err
+	}
+	launcher, err := jobs.New(jobs.Config{REST: conn, Template: s.JobTemplate(keys), Redactor: redactor, Logger: log})
+	if err != nil {
+		return err
+	}
+	slack, err := newSlack(s, keys, redactor, log)
+	if err != nil {
+		return err
+	}
+	where, err := slack.Check(ctx)
+	if err != nil {
+		return err
+	}
+	log.Info("connected to Slack", "team", where.Team, "bot", where.BotUserID)
+	client, err := kubernetes.NewForConfig(conn)
+	if err != nil {
+		return fmt.Errorf("connect as the gate: %w", err)
+	}
+	epoch := int64(1)
+	if s.electing() {
+		log.Info("waiting for the lease", "lease", gateLease)
+		term, hold, err := lead(ctx, client, s.Namespace, gateLease)
+		if err != nil {
+			return err
+		}
+		epoch = term
+		group.Go(hold)
+	}
+	sealer := &incident.Sealer{Key: keys.Seal, Epoch: epoch}
+	chain := audit.NewChain(st, &anchor{client: client, namespace: s.Namespace}, keys.Signing, time.Now, log)
+	if err := checkChain(ctx, chain, keys, log); err != nil {
+		return err
+	}
+	effects := &respond.GateEffects{
+		Thread: slack, Policy: engine, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st, sealer),
+	}
+	responder := respond.New(respond.Config{
+		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer,
+		Now: time.Now, Log: log,
+	})
+	group.Go(func() error { chain.Run(ctx); return nil })
+	group.Go(func() error { return launcher.Run(ctx) })
+	group.Go(func() error { return responder.Run(ctx) })
+	group.Go(func() error { return slack.Run(ctx) })
+	group.Go(func() error { responder.TakeHints(ctx, launcher.Changes()); return nil })
+	group.Go(func() error { responder.TakeClicks(ctx, slack.Clicks(), slack.Whisper); return nil })
+	group.Go(func() error { responder.TakeCommands(ctx, slack.Commands()); return nil })
+	ready.add("slack", func() error {
+		if !slack.Connected() {
+			return errors.New("no socket to Slack")
+		}
+		return nil
+	})
+	return nil
+}
+
+// checkChain stops the gate where the store has forgotten what the anchor
+// vouches for: votes and executions may be among it.
+func checkChain(ctx context.Context, chain *audit.Chain, keys Keys, log *slog.Logger) error {
+	err := chain.Check(ctx, keys.Public())
+	var forgotten *audit.ForgottenError
+	if errors.As(err, &forgotten) {
+		return fmt.Errorf("%w; restore the store, or delete ConfigMap %s to start a new audit log", err, admission.AnchorName)
+	}
+	if err != nil {
+		log.Warn("the audit anchor could not be compared with the store", "err", err)
+	}
+	return nil
+}
+
+func newPolicy(ctx context.Context, s Settings, redactor *redact.Redactor) (*policy.Engine, error) {
+	source := policies.Source
+	if s.PolicyFile != "" {
+		raw, err := os.ReadFile(s.PolicyFile)
+		if err != nil {
+			return nil, fmt.Errorf("POLICY_FILE: %w", err)
+		}
+		source = string(raw)
+	}
+	settings := policy.DefaultSettings()
+	approvers, err := s.Approvers()
+	if err != nil {
+		return nil, err
+	}
+	settings.Approvers, settings.PerHour, settings.Floor = approvers, s.ChangesPerHour, s.ConfidenceFloor
+	settings.Protected = s.protected()
+	engine, err := policy.New(ctx, source, settings, redactor)
+	if err != nil && s.PolicyFile != "" {
+		return nil, fmt.Errorf("POLICY_FILE %s: %w", s.PolicyFile, err)
+	}
+	return engine, err
+}
+
+// protected is the one list that Rego, CEL and the executor share.
+func (s Settings) protected() []string {
+	cfg := admission.Default()
+	cfg.Namespace, cfg.ExecutorNamespace = s.Namespace, s.ExecutorNS
+	cfg.Protected = append(cfg.Protected, splitList(s.Protected)...)
+	return cfg.ProtectedNamespaces()
+}
+
+// JobTemplate is the shape of every Job of this installation.
+func (s Settings) JobTemplate(keys Keys) jobs.Template {
+	return jobs.Template{Namespace: s.ExecutorNS, Image: s.ExecutorImage, Keys: keys.Public(), Protected: s.protected()}
+}
+
+func newSlack(s Settings, keys Keys, redactor *redact.Redactor, log *slog.Logger) (*chat.Slack, error) {
+	approvers, err := s.Approvers()
+	if err != nil {
+		return nil, err
+	}
+	var groups []string
+	for _, ids := range approvers {
+		for _, id := range ids {
+			if id[0] == 'S' && !slices.Contains(groups, id) {
+				groups = append(groups, id)
+			}
+		}
+	}
+	slices.Sort(groups)
+	return chat.New(chat.Config{
+		BotToken: s.SlackBotToken, AppToken: s.SlackAppToken, APIURL: s.SlackAPIURL, Channel: s.SlackChannelID,
+		Groups: groups, Mode: s.Mode, ClusterName: s.ClusterName, Key: keys.Seal, Log: log, Redactor: redactor, Now: time.Now,
+	})
+}
+
+// history reads from the log which changes were made within the last hour.
+func history(st storage, sealer *incident.Sealer) func(context.Context) ([]policy.Execution, error) {
+	return func(ctx context.Context) ([]policy.Execution, error) {
+		ids, err := st.Live(ctx, time.Hour)
+		if err != nil {
+			return nil, err
+		}
+		var runs []policy.Execution
+		for _, id := range ids {
+			records, err := st.Load(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			i, _ := incident.Replay(records, sealer)
+			for _, a := range i.Attempts {
+				if a.Launched != nil {
+					at := a.Launched.ExpiresAt.Add(-action.OrderLife)
+					runs = append(runs, policy.Execution{Job: a.Launched.Job, Namespace: i.Subject.Namespace, At: at})
+				}
+			}
+		}
+		return runs, nil
+	}
+}
+
+// anchor keeps the audit head in a ConfigMap.
+type anchor struct {
+	client    kubernetes.Interface
+	namespace string
+}
+
+const anchorKey = "head"
+
+// Read returns the zero Head where the ConfigMap is empty or not there.
+func (a *anchor) Read(ctx context.Context) (audit.Head, error) {
+	cm, err := a.client.CoreV1().ConfigMaps(a.namespace).Get(ctx, admission.AnchorName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return audit.Head{}, nil
+	}
+	if err != nil {
+		return audit.Head{}, err
+	}
+	if cm.Data[anchorKey] == "" {
+		return audit.Head{}, nil
+	}
+	var h audit.Head
+	if err := json.Unmarshal([]byte(cm.Data[anchorKey]), &h); err != nil {
+		return audit.Head{}, fmt.Errorf("ConfigMap %s/%s holds no audit head: %w", a.namespace, admission.AnchorName, err)
+	}
+	return h, nil
+}
+
+func (a *anchor) Write(ctx context.Context, h audit.Head) error {
+	raw, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	cm := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: admission.AnchorName, Namespace: a.namespace},
+		Data:       map[string]string{anchorKey: string(raw)},
+	}
+	_, err = a.client.CoreV1().ConfigMaps(a.namespace).Update(ctx, cm, metav1.UpdateOptions{})
+	return err
+}

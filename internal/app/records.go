@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/audit"
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/store"
+)
+
+// readStore opens the store for reading; the embedded one beside the process
+// that holds it.
+func readStore(ctx context.Context, s Settings, cleanup *stack) (storage, error) {
+	if s.RedisURL != "" {
+		return openStore(ctx, s, cleanup)
+	}
+	f, err := store.ReadFile(s.StorePath)
+	if err != nil {
+		return nil, fmt.Errorf("STORE_PATH: %w", err)
+	}
+	cleanup.push(func() { f.Close() })
+	return f, nil
+}
+
+// AuditExport writes the store's records as a chain with a freshly signed head.
+func AuditExport(ctx context.Context, s Settings, w io.Writer) error {
+	var cleanup stack
+	defer cleanup.unwind()
+	st, err := readStore(ctx, s, &cleanup)
+	if err != nil {
+		return err
+	}
+	keys, err := LoadKeys(s.KeysDir)
+	if err != nil {
+		return err
+	}
+	head, err := audit.HeadOf(ctx, st, keys.Signing, time.Now())
+	if err != nil {
+		return err
+	}
+	return audit.Export(ctx, st, &head, w)
+}
+
+// AuditVerify checks an export file. keys are ID:BASE64; anchor is a file with
+// the head kept in the cluster, or empty.
+func AuditVerify(file string, keys []string, anchor string) (audit.Report, error) {
+	known, err := ParseKeys(keys)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	if len(known) == 0 {
+		return audit.Report{}, errors.New("--key is needed: without the public key anybody could have made the export (countersign keys show)")
+	}
+	var head *audit.Head
+	if anchor != "" {
+		raw, err := os.ReadFile(anchor)
+		if err != nil {
+			return audit.Report{}, fmt.Errorf("--anchor: %w", err)
+		}
+		head = &audit.Head{}
+		if err := json.Unmarshal(raw, head); err != nil {
+			return audit.Report{}, fmt.Errorf("--anchor: %s holds no audit head: %w", anchor, err)
+		}
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return audit.Report{}, fmt.Errorf("open the export: %w", err)
+	}
+	defer f.Close()
+	return audit.Verify(f, known, head)
+}
+
+// ParseKeys reads public keys written as ID:BASE64.
+func ParseKeys(texts []string) (action.Keys, error) {
+	keys := action.Keys{}
+	for _, t := range texts {
+		id, encoded, ok := strings.Cut(t, ":")
+		raw, err := base64.StdEncoding.DecodeString(encoded)
+		if !ok || err != nil || len(raw) != ed25519.PublicKeySize {
+			return nil, fmt.Errorf("key %q is not ID:BASE64 of an Ed25519 public key", t)
+		}
+		keys[id] = raw
+	}
+	return keys, nil
+}
+
+// IncidentList writes one line an incident, newest first.
+func IncidentList(ctx context.Context, s Settings, w io.Writer) error {
+	var cleanup stack
+	defer cleanup.unwind()
+	st, err := readStore(ctx, s, &cleanup)
+	if err != nil {
+		return err
+	}
+	ids, err := st.Live(ctx, 365*24*time.Hour)
+	if err != nil {
+		return err
+	}
+	var all []incident.Incident
+	for _, id := range ids {
+		records, err := st.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		i, _ := incident.Replay(records, nil)
+		all = append(all, i)
+	}
+	sort.Slice(all, func(a, b int) bool { return all[a].OpenedAt.After(all[b].OpenedAt) })
+	out := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(out, "ID\tOPENED\tNAMESPACE\tOBJECT\tCAUSE\tSTATE")
+	for _, i := range all {
+		cause, state := incident.Unknown, "open"
+		if i.Diagnosis != nil {
+			cause = i.Diagnosis.Cause
+		}
+		if i.Closed != "" {
+			state = "closed: " + i.Closed
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.OpenedAt.Format(time.RFC3339), i.Subject.Namespace, i.Subject, cause, state)
+	}
+	return out.Flush()
+}
+
+// IncidentExport writes one incident's records as JSON lines.
+func IncidentExport(ctx context.Context, s Settings, id string, w io.Writer) error {
+	var cleanup stack
+	defer cleanup.unwind()
+	st, err := readStore(ctx, s, &cleanup)
+	if err != nil {
+		return err
+	}
+	records, err := st.Load(ctx, incident.ID(id))
+	if err != nil {
+		return err
+	}
+	if len(records) == 0 {
+		return fmt.Errorf("the store has no incident %q (countersign incident list)", id)
+	}
+	for _, r := range records {
+		if _, err := fmt.Fprintf(w, "%s\n", r.Raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/countersign-dev/countersign/internal/audit"
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/redact"
+	"github.com/countersign-dev/countersign/internal/respond"
+	"github.com/countersign-dev/countersign/internal/store"
+)
+
+// Roles that one process plays.
+type Roles struct{ Watcher, Gate bool }
+
+// storage is what both stores offer.
+type storage interface {
+	respond.Store
+	audit.Log
+}
+
+// stack is the clean-up of Run: last in, first out.
+type stack []func()
+
+func (s *stack) push(f func()) { *s = append(*s, f) }
+
+func (s *stack) unwind() {
+	for n := len(*s) - 1; n >= 0; n-- {
+		(*s)[n]()
+	}
+}
+
+// Run plays the roles until ctx ends. Everything that can be wrong with the
+// settings is found before anything is started.
+func Run(ctx context.Context, s Settings, roles Roles, log *slog.Logger) error {
+	var cleanup stack
+	defer cleanup.unwind()
+	redactor := redact.New(redact.Config{})
+
+	st, err := openStore(ctx, s, &cleanup)
+	if err != nil {
+		return err
+	}
+	rules := incident.Rules{Timing: s.Timing(), Model: s.AIAPIKey != "" && s.AIProvider != "none", Mode: s.Mode}
+	group, ctx := errgroup.WithContext(ctx)
+
+	if roles.Watcher && roles.Gate {
+		log.Warn("both roles share this process: the walls between reading the cluster, holding Slack's tokens and signing orders are accounts of the API server only")
+	}
+	ready := &readiness{}
+	if roles.Gate {
+		if err := startGate(ctx, group, s, st, rules, redactor, ready, log.With("role", "gate")); err != nil {
+			return err
+		}
+	}
+	if roles.Watcher {
+		if err := startWatcher(ctx, group, s, st, rules, redactor, ready, log.With("role", "watcher")); err != nil {
+			return err
+		}
+	}
+	if err := serveHealth(ctx, group, s, ready); err != nil {
+		return err
+	}
+	log.Info("running", "cluster", s.ClusterName, "mode", s.RemediationMode, "namespaces", s.WatchNamespaces, "model", rules.Model)
+	err = group.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func openStore(ctx context.Context, s Settings, cleanup *stack) (storage, error) {
+	if s.RedisURL == "" {
+		f, err := store.OpenFile(s.StorePath, time.Now)
+		if err != nil {
+			return nil, fmt.Errorf("STORE_PATH: %w", err)
+		}
+		cleanup.push(func() { f.Close() })
+		return f, nil
+	}
+	options, err := redis.ParseURL(s.RedisURL)
+	if err != nil {
+		return nil, errors.New("REDIS_URL: not a redis:// or rediss:// address")
+	}
+	client := redis.NewClient(options)
+	cleanup.push(func() { client.Close() })
+	r := store.NewRedis(client, s.ClusterName)
+	if err := r.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	return r, nil
+}
+
+// connection is a role's own way to the API server: its kubeconfig where one is
+// named, else the common one, else the pod's account.
+func connection(role, path string, s Settings) (*rest.Config, error) {
+	if path == "" {
+		path = s.Kubeconfig
+	}
+	if path == "" {
+		if cfg, err := rest.InClusterConfig(); err == nil {
+			return cfg, nil
+		}
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	if path != "" {
+		rules.ExplicitPath = path
+	}
+	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no way to the API server for the %s (set KUBECONFIG, or %s_KUBECONFIG): %w", role, role, err)
+	}
+	return cfg, nil
+}

@@ -1,0 +1,351 @@
+package diagnose
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/yaml"
+
+	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/kube"
+)
+
+var (
+	liveConfig = flag.String("live", "", "kubeconfig of a cluster on which to run the cases that have manifests")
+	record     = flag.String("record", "", "file for the share of right runs by rule, in the form of the calibration record")
+	update     = flag.Bool("update", false, "write what the live cluster showed into captured.yaml")
+)
+
+// liveWait is how long a fault may take to show.
+const liveWait = 150 * time.Second
+
+// After the first right look, steadyLooks more must say the same.
+const (
+	steadyLooks = 6
+	steadyPause = 2300 * time.Millisecond
+)
+
+// tally counts, by rule, the runs that it decided and those in which it named
+// the right cause and root at every look.
+var tally = struct {
+	sync.Mutex
+	rules map[string]*outcome
+}{rules: map[string]*outcome{}}
+
+type outcome struct {
+	Right int `json:"right"`
+	Of    int `json:"of"`
+}
+
+func count(rule string, right bool) {
+	if rule == "" {
+		return
+	}
+	tally.Lock()
+	defer tally.Unlock()
+	if tally.rules[rule] == nil {
+		tally.rules[rule] = &outcome{}
+	}
+	tally.rules[rule].Of++
+	if right {
+		tally.rules[rule].Right++
+	}
+}
+
+// live runs one case in a namespace of its own.
+type live struct {
+	clients   *kubernetes.Clientset
+	objects   *dynamic.DynamicClient
+	namespace string
+}
+
+// TestLiveClusterShowsTheSame applies each case's manifests to a real cluster
+// and wants the diagnosis that the captured fixture gives.
+func TestLiveClusterShowsTheSame(t *testing.T) {
+	if *liveConfig == "" {
+		t.Skip("no cluster named with -live")
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", *liveConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.QPS, config.Burst = 50, 100
+	t.Cleanup(func() {
+		raw, err := json.MarshalIndent(map[string]any{"by": "go test ./internal/diagnose -run TestLive -live KUBECONFIG", "rules": tally.rules}, "", "  ")
+		if err == nil && *record != "" {
+			err = os.WriteFile(*record, append(raw, '\n'), 0o644)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		t.Logf("%s", raw)
+	})
+	for _, dir := range cases(t) {
+		if _, err := os.Stat(filepath.Join(dir, "1.yaml")); err != nil {
+			continue
+		}
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			clients, err := kubernetes.NewForConfig(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects, err := dynamic.NewForConfig(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := live{clients: clients, objects: objects, namespace: "dx-" + filepath.Base(dir)}
+			l.run(t, dir, readWant(t, dir))
+		})
+	}
+}
+
+func (l live) run(t *testing.T, dir string, w want) {
+	ctx, cancel := context.WithTimeout(t.Context(), liveWait+time.Minute)
+	defer cancel()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: l.namespace}}
+	if _, err := l.clients.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := l.clients.CoreV1().Namespaces().Delete(ctx, l.namespace, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	for n := 1; ; n++ {
+		raw, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%d.yaml", n)))
+		if os.IsNotExist(err) {
+			break
+		}
+		if n > 1 {
+			l.awaitAvailable(ctx, t)
+		}
+		l.apply(ctx, t, raw)
+	}
+	c := l.await(ctx, t, w)
+	if *update && !t.Failed() {
+		raw, err := yaml.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "captured.yaml"), raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func gvr(kind, apiVersion string) schema.GroupVersionResource {
+	gv, _ := schema.ParseGroupVersion(apiVersion)
+	return gv.WithResource(strings.ToLower(kind) + "s")
+}
+
+func (l live) apply(ctx context.Context, t *testing.T, raw []byte) {
+	t.Helper()
+	for doc := range strings.SplitSeq(string(raw), "\n---\n") {
+		var u unstructured.Unstructured
+		if err := yaml.Unmarshal([]byte(doc), &u.Object); err != nil {
+			t.Fatal(err)
+		}
+		r := l.objects.Resource(gvr(u.GetKind(), u.GetAPIVersion())).Namespace(l.namespace)
+		if _, err := r.Apply(ctx, u.GetName(), &u, metav1.ApplyOptions{FieldManager: "case", Force: true}); err != nil {
+			t.Fatalf("%s/%s: %v", u.GetKind(), u.GetName(), err)
+		}
+	}
+}
+
+// awaitAvailable waits until every Deployment has what it wants.
+func (l live) awaitAvailable(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for ctx.Err() == nil {
+		list, err := l.clients.AppsV1().Deployments(l.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		available := true
+		for _, d := range list.Items {
+			available = available && d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas &&
+				d.Status.AvailableReplicas == *d.Spec.Replicas && d.Status.Replicas == *d.Spec.Replicas
+		}
+		if available {
+			return
+		}
+		pause(ctx, 500*time.Millisecond)
+	}
+	t.Fatal("the first revision did not become available")
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// await looks until the case shows what it should, and then goes on looking: a
+// crash loop must read the same at every moment. A wrong cause is an error at
+// any time; an unknown one may become known.
+func (l live) await(ctx context.Context, t *testing.T, w want) capture {
+	t.Helper()
+	if w.Wait != "" {
+		d, err := time.ParseDuration(w.Wait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pause(ctx, d)
+	}
+	var first capture
+	var digest action.Hash
+	deadline, rights := time.Now().Add(liveWait), 0
+	for {
+		c, err := l.capture(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := w.check(s, l.namespace)
+		kind, name := split(w.Subject)
+		f := Diagnose(s, kube.Key(kind, l.namespace, name), Options{Now: s.Taken})
+		wrong := f.Diagnosis.Proven() && (string(f.Diagnosis.Cause) != w.Cause || f.Diagnosis.Root.String() != w.Root)
+		switch d := EvidenceDigest(f.Evidence); {
+		case len(problems) == 0 && rights == 0:
+			first, digest = c, d
+			rights++
+		case len(problems) == 0:
+			if d != digest {
+				t.Logf("the evidence's digest moved after %d looks: %s", rights, describe(f))
+				digest = d
+			}
+			rights++
+		case wrong || rights > 0 || time.Now().After(deadline) || w.Healthy || ctx.Err() != nil:
+			raw, _ := yaml.Marshal(c)
+			file := filepath.Join(os.TempDir(), l.namespace+".yaml")
+			count(f.Diagnosis.Rule, false)
+			t.Errorf("after %d right looks: %s\n(written to %s: %v)", rights, strings.Join(problems, "\n"), file, os.WriteFile(file, raw, 0o600))
+			return c
+		}
+		if rights > steadyLooks || rights > 0 && w.Healthy {
+			count(f.Diagnosis.Rule, true)
+			return first
+		}
+		if rights > 0 {
+			pause(ctx, steadyPause)
+		}
+		pause(ctx, time.Second)
+	}
+}
+
+// capture reads the namespace, the nodes and the logs.
+func (l live) capture(ctx context.Context) (capture, error) {
+	c := capture{Taken: time.Now().UTC().Truncate(time.Second)}
+	for _, r := range []schema.GroupVersionResource{
+		gvr("Pod", "v1"), gvr("Deployment", "apps/v1"), gvr("ReplicaSet", "apps/v1"), gvr("StatefulSet", "apps/v1"),
+		gvr("DaemonSet", "apps/v1"), gvr("Job", "batch/v1"), gvr("Service", "v1"), gvr("ConfigMap", "v1"),
+		gvr("EndpointSlice", "discovery.k8s.io/v1"), gvr("PersistentVolumeClaim", "v1"), gvr("ResourceQuota", "v1"),
+		gvr("Event", "v1"),
+	} {
+		list, err := l.objects.Resource(r).Namespace(l.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return c, err
+		}
+		if err := c.keep(list.Items); err != nil {
+			return c, err
+		}
+	}
+	nodes, err := l.objects.Resource(gvr("Node", "v1")).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return c, err
+	}
+	if err := c.keep(nodes.Items); err != nil {
+		return c, err
+	}
+	return c, l.readPods(ctx, &c)
+}
+
+func (c *capture) keep(items []unstructured.Unstructured) error {
+	for i := range items {
+		u := &items[i]
+		if u.GetKind() == "ConfigMap" && u.GetName() == "kube-root-ca.crt" {
+			continue
+		}
+		u.SetManagedFields(nil)
+		if u.GetKind() == "Node" {
+			unstructured.RemoveNestedField(u.Object, "status", "images")
+		}
+		raw, err := json.Marshal(u)
+		if err != nil {
+			return err
+		}
+		c.Objects = append(c.Objects, raw)
+	}
+	return nil
+}
+
+// readPods reads logs, and asks for the ConfigMaps that pods name.
+func (l live) readPods(ctx context.Context, c *capture) error {
+	pods, err := l.clients.CoreV1().Pods(l.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		for _, list := range [][]corev1.Container{p.Spec.InitContainers, p.Spec.Containers} {
+			for _, container := range list {
+				for _, previous := range []bool{false, true} {
+					if text := l.log(ctx, p.Name, container.Name, previous); text != "" {
+						c.Logs = append(c.Logs, capturedLog{Pod: p.Name, Container: container.Name, Previous: previous, Text: text})
+					}
+				}
+			}
+		}
+	}
+	maps, err := l.clients.CoreV1().ConfigMaps(l.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"shop-config", "web-config"} {
+		has := func(m corev1.ConfigMap) bool { return m.Name == name }
+		if !slices.ContainsFunc(maps.Items, has) {
+			c.Absent = append(c.Absent, "ConfigMap/"+name)
+		}
+	}
+	return nil
+}
+
+// log is empty where there is none: the kubelet answers 400 then.
+func (l live) log(ctx context.Context, pod, container string, previous bool) string {
+	lines := int64(100)
+	stream, err := l.clients.CoreV1().Pods(l.namespace).GetLogs(pod, &corev1.PodLogOptions{
+		Container: container, Previous: previous, TailLines: &lines,
+	}).Stream(ctx)
+	if err != nil {
+		return ""
+	}
+	defer stream.Close()
+	raw, err := io.ReadAll(stream)
+	if err != nil || strings.HasPrefix(string(raw), "unable to retrieve container logs") {
+		return ""
+	}
+	return string(raw)
+}

@@ -1,0 +1,185 @@
+package diagnose
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// lastLines is how far back in a log a cause is looked for.
+const lastLines = 60
+
+// logLines is the end of the log of the run that ended: of the previous
+// instance if the current one runs or waits and there is such a log, else the
+// current one.
+func (l *look) logLines(f fault) []redact.Text {
+	var current, previous []redact.Text
+	for _, log := range l.x.LogsOf(f.object, f.symptom.Container) {
+		if log.Previous {
+			previous = log.Lines
+		} else {
+			current = log.Lines
+		}
+	}
+	lines := previous
+	if len(lines) == 0 || f.status != nil && f.status.State.Terminated != nil && len(current) > 0 {
+		lines = current
+	}
+	if len(lines) > lastLines {
+		lines = lines[len(lines)-lastLines:]
+	}
+	return lines
+}
+
+// telling picks what a reader needs: from the first line of trouble on, or the
+// last few lines if none looks like trouble.
+func (l *look) telling(f fault) []redact.Text {
+	lines := l.logLines(f)
+	for n, line := range lines {
+		if tells(line.String()) {
+			return lines[n:min(n+maxLogLines, len(lines))]
+		}
+	}
+	if len(lines) > 5 {
+		return lines[len(lines)-5:]
+	}
+	return lines
+}
+
+// tells reports whether a line looks like trouble.
+func tells(line string) bool {
+	_, unset := parseUnsetVar(line)
+	return unset || isTrace(line) || isErrorLine(line) || classOf(line).cause != ""
+}
+
+// excerpt is what a claim about one line cites: the telling part of the log if
+// that holds the line, else the line.
+func (l *look) excerpt(f fault, line redact.Text) []redact.Text {
+	lines := l.telling(f)
+	if slices.Contains(lines, line) {
+		return lines
+	}
+	return []redact.Text{line}
+}
+
+// variable is an environment variable's name as people write them.
+const variable = `[A-Z][A-Z0-9_]{1,80}`
+
+// unsetVar are the ways in which programs and shells call a variable unset.
+var unsetVar = []*regexp.Regexp{
+	// shells: ${NAME:?}, set -u
+	regexp.MustCompile(`\b(` + variable + `): (?:parameter not set|parameter null or not set|unbound variable)`),
+	regexp.MustCompile(`(?i:environment variable|env(?:ironment)? var|env|variable)(?: named| called)? ["'` + "`" + `]?(` + variable + `)["'` + "`" + `]?(?: is| was| has)?(?: a)? ?(?i:not set|unset|undefined|missing|required|not defined|not found|not provided|empty|must be set|should not be empty|no value)`),
+	regexp.MustCompile(`(?i:missing|unset|undefined|set the|define the|required)(?i: required| mandatory)?(?i: environment variable| env(?:ironment)? var(?:iable)?| env| variable)(?i:s)?:? ["'` + "`" + `]?(` + variable + `)\b`),
+	regexp.MustCompile(`\b(` + variable + `):? (?:is |was )?(?:not set|unset|undefined|missing|not defined|not provided|empty|required but|must be set|must be provided|must not be empty|is required|required)\b`),
+	regexp.MustCompile(`required key (` + variable + `) missing value`),
+	regexp.MustCompile(`KeyError: ['"](` + variable + `)['"]`),
+}
+
+// parseUnsetVar reads the name of a variable that a log line calls unset.
+func parseUnsetVar(line string) (name string, ok bool) {
+	for _, re := range unsetVar {
+		if m := re.FindStringSubmatch(line); m != nil && !level.MatchString(m[1]) {
+			return m[1], true
+		}
+	}
+	return "", false
+}
+
+// level are the words in capitals that begin a log line and are no variable.
+var level = regexp.MustCompile(`^(?:FATAL|ERROR|ERR|PANIC|CRITICAL|CRIT|EMERG|SEVERE|WARN|WARNING|INFO|DEBUG|TRACE|NOTICE|ALERT|LOG|FAILED|FAILURE|EOF|NULL|TODO)$`)
+
+var trace = regexp.MustCompile(`^panic: |^goroutine \d+ \[|^Traceback \(most recent call last\)|^Exception in thread |^thread '.*' panicked at|` +
+	`^\s+at [\w.$<>]+\(.*\)$|^\s+at .*:\d+:\d+\)?$|\b[Ss]egmentation fault\b|^Uncaught |Unhandled(?:Promise)?Rejection|^Unhandled exception|` +
+	`^fatal error: |^(?:[\w.]+\.)?\w+(?:Error|Exception): |\(core dumped\)|^SIG(?:SEGV|ABRT)`)
+
+// isTrace recognises what a program's own failure leaves in its log.
+func isTrace(line string) bool { return trace.MatchString(line) }
+
+var errorLine = regexp.MustCompile(`(?i)(?:^|[\s\[|"=])(?:fatal|panic|critical|severe|error|err|emerg|crit)(?:[\]|":]|\s*[:=-]|\s+-\s)|"level":"(?:error|fatal|panic)"|\blevel=(?:error|fatal|panic)\b|\b(?:fatal|cannot continue|giving up|aborting|exiting):? |(?-i:(?:^|[\s\[|])(?:FATAL|ERROR|CRITICAL|SEVERE|PANIC|EMERG)\s)`)
+
+// isErrorLine recognises a line that its program marked as an error.
+func isErrorLine(line string) bool { return errorLine.MatchString(line) }
+
+// clue is a phrase of the log that speaks for a cause other than the program's
+// own. It proves nothing by itself.
+type clue struct {
+	cause   incident.Cause
+	pattern *regexp.Regexp
+	says    redact.Text
+}
+
+// clues are tried in this order.
+var clues = []clue{
+	{incident.DependencyUnavailable, regexp.MustCompile(`(?i)connection refused|econnrefused|no route to host|etimedout|i/o timeout|connection timed out|could not connect|can't connect|connection reset|econnreset|connection to .* failed|server closed the connection|host is unreachable`), redact.Literal("the log speaks of a dependency that cannot be reached")},
+	{incident.DNSFailure, regexp.MustCompile(`(?i)no such host|enotfound|name or service not known|temporary failure in name resolution|eai_again|bad address|could not translate host name|could not resolve host|unknown host|nxdomain`), redact.Literal("the log speaks of a name that does not resolve")},
+	{incident.CredentialsRejected, regexp.MustCompile(`(?i)authentication failed|access denied for user|invalid password|wrongpass|noauth|401 unauthorized|invalid credentials|login failed`), redact.Literal("the log speaks of rejected credentials")},
+	{incident.RBACForbidden, regexp.MustCompile(`(?i)is forbidden: user|403 forbidden|cannot (?:get|list|watch|create|update|patch|delete) resource`), redact.Literal("the log speaks of a missing permission")},
+	{incident.CertificateInvalid, regexp.MustCompile(`(?i)x509: |certificate (?:has expired|verify failed|signed by unknown)|cert_has_expired|self[- ]signed certificate`), redact.Literal("the log speaks of a certificate that is not accepted")},
+	{incident.VolumeFull, regexp.MustCompile(`(?i)no space left on device|enospc`), redact.Literal("the log speaks of a full disk")},
+	{incident.FilesystemPermissionDenied, regexp.MustCompile(`(?i)permission denied|eacces|read-only file system|erofs`), redact.Literal("the log speaks of a file that may not be written or read")},
+	{incident.ConfigInvalid, regexp.MustCompile(`(?i)\[emerg\]|invalid config|configuration (?:file )?.*(?:invalid|error|failed)|(?:error|failed|cannot|can't|unable).{0,20} (?:parse|parsing|read|reading|load|loading|decode|decoding|unmarshal).{0,40}(?:config|\.ya?ml|\.json|\.toml|\.conf)|yaml: |unknown directive|syntax error in`), redact.Literal("the log speaks of a configuration that the program rejects")},
+	{incident.DatabaseDeadlock, regexp.MustCompile(`(?i)deadlock (?:detected|found)`), redact.Literal("the log speaks of a database deadlock")},
+	{incident.UpstreamRateLimited, regexp.MustCompile(`(?i)429 too many requests|rate limit exceeded|toomanyrequests`), redact.Literal("the log speaks of a rate limit upstream")},
+	{incident.ConnectionPoolExhausted, regexp.MustCompile(`(?i)too many (?:clients|connections)|pool exhausted|remaining connection slots|timeout acquiring (?:a )?connection`), redact.Literal("the log speaks of an exhausted connection pool")},
+}
+
+// classOf finds the clue in a line; its cause is empty if there is none.
+func classOf(line string) clue {
+	for _, c := range clues {
+		if c.pattern.MatchString(line) {
+			return c
+		}
+	}
+	return clue{}
+}
+
+// otherCause finds a clue in the log, the last one if there are several.
+func otherCause(lines []redact.Text) (incident.Cause, int) {
+	for n := len(lines) - 1; n >= 0; n-- {
+		if c := classOf(lines[n].String()); c.cause != "" {
+			return c.cause, n
+		}
+	}
+	return "", -1
+}
+
+// headline is the line of a trace that says what happened: a Python trace says
+// it at its end, others at their beginning. Indented lines are frames.
+func headline(lines []redact.Text, at int) redact.Text {
+	says := func(n int) bool {
+		s := lines[n].String()
+		return (isTrace(s) || isErrorLine(s)) && !strings.HasPrefix(s, " ") && !strings.HasPrefix(s, "\t") &&
+			!strings.HasPrefix(s, "goroutine ") && !strings.HasPrefix(s, "Traceback ")
+	}
+	for n := at; n >= 0; n-- {
+		if says(n) {
+			return lines[n]
+		}
+	}
+	return lines[at]
+}
+
+// suspicions are the causes that logs speak of where no rule proves one.
+func (l *look) suspicions(faults []fault) []suspicion {
+	const most = 3
+	var out []suspicion
+	seen := map[incident.Cause]bool{}
+	for _, f := range faults {
+		if f.pod == nil || f.symptom.Container == "" {
+			continue
+		}
+		for _, line := range l.logLines(f) {
+			c := classOf(line.String())
+			if c.cause == "" || seen[c.cause] || len(out) == most {
+				continue
+			}
+			seen[c.cause] = true
+			out = append(out, suspicion{cause: c.cause, summary: c.says, cites: []string{l.log(f, []redact.Text{line})}})
+		}
+	}
+	return out
+}

@@ -1,0 +1,353 @@
+package respond
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/jobs"
+	"github.com/countersign-dev/countersign/internal/policy"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// Thread is the incident's view in Slack.
+type Thread interface {
+	// Card posts the card, or updates the one that stands at at.
+	Card(ctx context.Context, i incident.Incident, at incident.Posted) (incident.Posted, error)
+	Note(ctx context.Context, card incident.Posted, text redact.Text) (ts string, err error)
+	// Whisper shows text to one person only; it may get lost and is never the
+	// only record of anything.
+	Whisper(ctx context.Context, click incident.Clicked, text redact.Text) error
+	// Identify asks Slack who a person is now.
+	Identify(ctx context.Context, p incident.Person) (incident.Identity, error)
+}
+
+// Policy decides. An error means that it could not tell, and nothing happens.
+type Policy interface {
+	Decide(ctx context.Context, in policy.Input) (incident.Decision, error)
+	// Digest names the policy and the settings in force.
+	Digest() action.Hash
+	// Approvers are those whom the settings name for a namespace.
+	Approvers(namespace string) []string
+}
+
+// Launcher creates executor Jobs and reads what they report.
+type Launcher interface {
+	Launch(ctx context.Context, o action.Order) (jobs.Launched, error)
+	// Look is the end of a Job; done is false while there is none.
+	Look(ctx context.Context, job string) (end jobs.Finished, done bool, err error)
+	// ServerNow is the API server's time, the only clock of orders.
+	ServerNow(ctx context.Context) (time.Time, error)
+}
+
+// GateEffects are the steps of the gate.
+type GateEffects struct {
+	Thread   Thread
+	Policy   Policy
+	Launcher Launcher
+	Key      action.SigningKey
+	Rules    incident.Rules
+	// History is what was executed lately, for quotas.
+	History func(ctx context.Context) ([]policy.Execution, error)
+}
+
+// Run does one step.
+func (g *GateEffects) Run(ctx context.Context, i incident.Incident, step incident.Step, now time.Time) ([]incident.Body, error) {
+	switch step.Do {
+	case incident.DoCard:
+		return g.card(ctx, i)
+	case incident.DoNote:
+		return g.note(ctx, i, step.Arg)
+	case incident.DoJudge:
+		return g.judge(ctx, i, now)
+	case incident.DoPlan:
+		return g.plan(ctx, i, now)
+	case incident.DoRehearsal:
+		return g.rehearsal(ctx, i)
+	case incident.DoPropose:
+		return g.propose(ctx, i, now)
+	case incident.DoLapse:
+		return []incident.Body{&incident.Lapsed{Digest: i.Current().Proposed.Digest, Why: step.Arg}}, nil
+	case incident.DoLaunch:
+		return g.launch(ctx, i)
+	case incident.DoReport:
+		return g.report(ctx, i)
+	}
+	return nil, fmt.Errorf("the gate has no step %d", step.Do)
+}
+
+func (g *GateEffects) card(ctx context.Context, i incident.Incident) ([]incident.Body, error) {
+	at, err := g.Thread.Card(ctx, i, i.Slots[incident.CardSlot])
+	if err != nil {
+		return nil, fmt.Errorf("card: %w", err)
+	}
+	at.Slot, at.Revision = incident.CardSlot, i.Revision
+	return []incident.Body{&at}, nil
+}
+
+func (g *GateEffects) note(ctx context.Context, i incident.Incident, slot string) ([]incident.Body, error) {
+	card, ok := i.Thread()
+	if !ok {
+		return nil, nil
+	}
+	for _, n := range i.Notes {
+		if n.Slot != slot {
+			continue
+		}
+		ts, err := g.Thread.Note(ctx, card, n.Text)
+		if err != nil {
+			return nil, fmt.Errorf("note: %w", err)
+		}
+		return []incident.Body{&incident.Posted{Slot: slot, Channel: card.Channel, TS: ts}}, nil
+	}
+	return nil, fmt.Errorf("the incident has no note %s", slot)
+}
+
+// plan takes the first candidate that was not tried for this finding, asks
+// policy whether it may be proposed at all, and starts its rehearsal.
+func (g *GateEffects) plan(ctx context.Context, i incident.Incident, now time.Time) ([]incident.Body, error) {
+	attempt := len(i.Attempts) + 1
+	start, reasons := g.choose(i)
+	start.Attempt = attempt
+	if reasons != nil {
+		return []incident.Body{&incident.Withheld{Attempt: attempt, Basis: start.Basis, Reasons: reasons}}, nil
+	}
+	in := g.input(policy.Propose, i, start.Candidate.Action, now)
+	in.Undo = start.Undo != ""
+	in.Requester = start.Requester
+	d, err := g.Policy.Decide(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("may propose: %w", err)
+	}
+	if !d.Allow {
+		return []incident.Body{&incident.Withheld{Attempt: attempt, Basis: start.Basis, Reasons: d.Reasons}}, nil
+	}
+	return g.rehearse(ctx, i, start, d)
+}
+
+// choose picks what the next attempt is about, or says why there is nothing.
+func (g *GateEffects) choose(i incident.Incident) (incident.Rehearsing, []redact.Text) {
+	if u := i.Undoing; u != nil {
+		done := i.ByDigest(u.Digest)
+		start := incident.Rehearsing{Basis: "undo:" + u.Digest.Short(), Undo: done.Launched.Job, Requester: u.Person}
+		inverse, ok := done.Proposed.Terms.Action.Inverse()
+		if !ok {
+			return start, []redact.Text{redact.Literal("this change has no inverse")}
+		}
+		start.Candidate = incident.Candidate{Action: inverse, Why: redact.Literal("takes back what was changed")}
+		return start, nil
+	}
+	d := i.Diagnosis
+	start := incident.Rehearsing{Basis: d.Basis()}
+	if !d.Owner.IsEmpty() {
+		return start, []redact.Text{redact.Sprintf("managed by %s, which would revert a change made here: change it at the source", d.Owner)}
+	}
+	if len(d.Candidates) == 0 {
+		return start, []redact.Text{redact.Literal("no safe automatic fix for this cause: follow the steps")}
+	}
+	start.Candidate = d.Candidates[0]
+	return start, nil
+}
+
+// rehearse signs a rehearsal, writes it down and starts its Job. The Job comes
+// after the event: a crash in between leaves an order that is repeated or
+// expires, never a Job that nobody remembers.
+func (g *GateEffects) rehearse(ctx context.Context, i incident.Incident, start incident.Rehearsing, d incident.Decision) ([]incident.Body, error) {
+	clock, err := g.Launcher.ServerNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	terms := action.NewTerms(start.Candidate.Action, d.PolicyDigest, clock.Add(g.Rules.Timing.Offer))
+	name, err := action.JobName(action.Rehearse, terms, start.Attempt%10)
+	if err != nil {
+		return nil, fmt.Errorf("rehearsal: %w", err)
+	}
+	order, err := action.Order{
+		Execution: name, Incident: string(i.ID), Mode: action.Rehearse, Terms: terms, Decision: d.InputDigest,
+		ExpiresAt: clock.Add(action.OrderLife).UTC().Truncate(time.Second),
+	}.Sign(g.Key)
+	if err != nil {
+		return nil, err
+	}
+	if start.Order, err = order.Encode(); err != nil {
+		return nil, err
+	}
+	start.Job, start.ExpiresAt = name, order.ExpiresAt
+	return []incident.Body{&start}, nil
+}
+
+// rehearsal makes sure that the rehearsal's Job exists and reads its end.
+func (g *GateEffects) rehearsal(ctx context.Context, i incident.Incident) ([]incident.Body, error) {
+	cur := i.Current()
+	report, done, err := g.follow(ctx, action.Rehearse, cur.Rehearsal.Job, cur.Rehearsal.Order, cur.Rehearsal.ExpiresAt)
+	if err != nil || !done {
+		return nil, err
+	}
+	return []incident.Body{&incident.Rehearsed{Attempt: cur.N, Report: report}}, nil
+}
+
+// propose offers what was rehearsed, if policy still allows it with the facts
+// that the rehearsal brought.
+func (g *GateEffects) propose(ctx context.Context, i incident.Incident, now time.Time) ([]incident.Body, error) {
+	cur := i.Current()
+	withhold := func(reasons ...redact.Text) ([]incident.Body, error) {
+		return []incident.Body{&incident.Withheld{Attempt: cur.N, Basis: cur.Basis, Reasons: reasons}}, nil
+	}
+	if cur.Report.State != incident.StateRehearsed {
+		return withhold(redact.Sprintf("the rehearsal was refused: %s", cur.Report.Reason))
+	}
+	if cur.Rehearsal.Undo != "" && !undoes(i, cur) {
+		return withhold(redact.Literal("the object was changed since the fix, so it is not taken back automatically"))
+	}
+	act := cur.Rehearsal.Candidate.Action
+	act.Bound = cur.Report.Before
+	in := g.input(policy.Propose, i, act, now)
+	in.Facts, in.DiffCut, in.Undo, in.Requester = cur.Report.Facts, cur.Report.DiffMissing > 0, cur.Rehearsal.Undo != "", cur.Rehearsal.Requester
+	in.Rehearsed = true
+	d, err := g.Policy.Decide(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("may propose: %w", err)
+	}
+	if !d.Allow {
+		return withhold(d.Reasons...)
+	}
+	clock, err := g.Launcher.ServerNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	terms := action.NewTerms(act, d.PolicyDigest, clock.Add(g.Rules.Timing.Offer))
+	digest, err := terms.Digest()
+	if err != nil {
+		return nil, fmt.Errorf("propose: %w", err)
+	}
+	p := &incident.Proposed{Attempt: cur.N, Terms: terms, Digest: digest, Decision: d, Button: in.Mode == incident.ModeApprove}
+	for _, id := range g.Policy.Approvers(i.Subject.Namespace) {
+		p.Approvers = append(p.Approvers, redact.Name(id))
+	}
+	return []incident.Body{p}, nil
+}
+
+// undoes reports whether the object is still what the execution to be undone
+// left behind.
+func undoes(i incident.Incident, cur *incident.Attempt) bool {
+	for _, a := range i.Attempts {
+		if a.Launched != nil && a.Launched.Job == cur.Rehearsal.Undo {
+			return a.Executed != nil && a.Executed.Report.After != "" && a.Executed.Report.After == cur.Report.Before
+		}
+	}
+	return false
+}
+
+// launch writes the order down. report creates the Job from what is written.
+func (g *GateEffects) launch(ctx context.Context, i incident.Incident) ([]incident.Body, error) {
+	cur := i.Current()
+	clock, err := g.Launcher.ServerNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !clock.Before(cur.Proposed.Terms.ExpiresAt) {
+		return nil, errors.New("the approval expired before its order was signed")
+	}
+	name, err := action.JobName(action.Apply, cur.Proposed.Terms, 0)
+	if err != nil {
+		return nil, err
+	}
+	order := action.Order{
+		Execution: name, Incident: string(i.ID), Mode: action.Apply, Terms: cur.Proposed.Terms,
+		Decision: cur.Decided.Decision.InputDigest, After: cur.Report.After,
+		ExpiresAt: clock.Add(action.OrderLife).UTC().Truncate(time.Second),
+	}
+	if order.Terms.Stamped {
+		stamps := &action.Stamps{Incident: string(i.ID), At: clock.UTC().Truncate(time.Second)}
+		for _, v := range cur.Approvals() {
+			stamps.ApprovedBy = append(stamps.ApprovedBy, v.Person.ID)
+		}
+		order.Stamps = stamps
+	}
+	if order, err = order.Sign(g.Key); err != nil {
+		return nil, err
+	}
+	text, err := order.Encode()
+	if err != nil {
+		return nil, err
+	}
+	return []incident.Body{&incident.Launched{Digest: cur.Proposed.Digest, Job: name, Order: text, ExpiresAt: order.ExpiresAt}}, nil
+}
+
+// report makes sure that the execution's Job exists and reads its end.
+func (g *GateEffects) report(ctx context.Context, i incident.Incident) ([]incident.Body, error) {
+	cur := i.Current()
+	report, done, err := g.follow(ctx, action.Apply, cur.Launched.Job, cur.Launched.Order, cur.Launched.ExpiresAt)
+	if err != nil || !done {
+		return nil, err
+	}
+	if report.State == incident.StateLost {
+		report.Before, report.After = cur.Report.Before, cur.Report.After
+	}
+	return []incident.Body{&incident.Executed{Job: cur.Launched.Job, Report: report}}, nil
+}
+
+// follow creates the Job of an order that was written down, as often as it is
+// asked until the order expires (the Job's name makes it one), and reads how it
+// ended. A Job that is gone without a report is lost.
+func (g *GateEffects) follow(ctx context.Context, mode action.Mode, job, text string, expires time.Time) (incident.ExecutorReport, bool, error) {
+	end, done, err := g.Launcher.Look(ctx, job)
+	switch {
+	case err == nil && done:
+		return toReport(job, mode, end), true, nil
+	case err == nil:
+		return incident.ExecutorReport{}, false, nil
+	case !errors.Is(err, jobs.ErrNoJob):
+		return incident.ExecutorReport{}, false, err
+	}
+	clock, err := g.Launcher.ServerNow(ctx)
+	if err != nil {
+		return incident.ExecutorReport{}, false, err
+	}
+	if !clock.Before(expires) {
+		return lost(mode), true, nil
+	}
+	order, err := action.DecodeOrder(text)
+	if err != nil {
+		return incident.ExecutorReport{}, false, err
+	}
+	_, err = g.Launcher.Launch(ctx, order)
+	var (
+		refused  *jobs.RefusedError
+		conflict *jobs.ConflictError
+	)
+	switch {
+	case errors.As(err, &refused):
+		return incident.ExecutorReport{State: incident.StateRefused, Code: "job-refused", Reason: refused.Reason}, true, nil
+	case errors.As(err, &conflict) && !conflict.Gone:
+		return incident.ExecutorReport{State: incident.StateRefused, Code: "job-conflict", Reason: redact.Literal("a Job of this name exists with another order")}, true, nil
+	case errors.Is(err, jobs.ErrExpired), errors.As(err, &conflict):
+		return lost(mode), true, nil
+	}
+	return incident.ExecutorReport{}, false, err
+}
+
+// lost is the report of an order that expired without a Job to tell of it. A
+// rehearsal cannot have changed anything.
+func lost(mode action.Mode) incident.ExecutorReport {
+	reason := redact.Literal("the order expired and no Job tells what became of it")
+	if mode == action.Apply {
+		return incident.ExecutorReport{State: incident.StateLost, Code: "lost", Reason: reason}
+	}
+	return incident.ExecutorReport{State: incident.StateFailed, Code: "lost", Reason: reason}
+}
+
+// input fills what every policy question holds.
+func (g *GateEffects) input(stage policy.Stage, i incident.Incident, act action.Action, now time.Time) policy.Input {
+	in := policy.Input{Stage: stage, Now: now, Action: act, Mode: incident.ModeOff}
+	if g.Rules.Mode != nil {
+		in.Mode = g.Rules.Mode(act.Target.Namespace)
+	}
+	if i.Diagnosis != nil {
+		in.Cause, in.Confidence = i.Diagnosis.Cause, i.Diagnosis.Confidence
+	}
+	return in
+}

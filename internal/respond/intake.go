@@ -1,0 +1,160 @@
+package respond
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/chat"
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// ClickDeadline is how long a press may wait to be written down. After that it
+// is not acknowledged, and Slack tells the person that it did not work.
+const ClickDeadline = time.Second
+
+// TakeClicks writes presses down and acknowledges them after that, until ctx
+// ends. A press on an incident that is gone or closed is answered and dropped.
+func (r *Responder) TakeClicks(ctx context.Context, clicks <-chan chat.Click, answer func(context.Context, incident.Clicked, redact.Text) error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c, ok := <-clicks:
+			if !ok {
+				return
+			}
+			r.takeClick(ctx, c, answer)
+		}
+	}
+}
+
+func (r *Responder) takeClick(ctx context.Context, c chat.Click, answer func(context.Context, incident.Clicked, redact.Text) error) {
+	limited, cancel := context.WithTimeout(ctx, ClickDeadline)
+	defer cancel()
+	i, err := r.Load(limited, c.Incident)
+	var refusal redact.Text
+	switch {
+	case err != nil:
+		r.cfg.Log.Error("a press could not be written down", "incident", c.Incident, "err", err)
+		return
+	case i.ID == "":
+		refusal = redact.Literal("this incident is not known here any more")
+	case i.Closed != "":
+		refusal = redact.Literal("this incident is closed; nothing was done")
+	case i.Answered[c.Clicked.Click] || waiting(i, c.Clicked.Click):
+		c.Ack(ctx) // delivered twice, written once
+		return
+	}
+	if !refusal.IsEmpty() {
+		c.Ack(ctx)
+		if err := answer(ctx, c.Clicked, refusal); err != nil {
+			r.cfg.Log.Warn("a person was not told that a press did nothing", "incident", c.Incident, "err", err)
+		}
+		return
+	}
+	if err := r.Append(limited, c.Incident, &c.Clicked); err != nil {
+		r.cfg.Log.Error("a press could not be written down", "incident", c.Incident, "err", err)
+		return
+	}
+	c.Ack(ctx)
+}
+
+func waiting(i incident.Incident, click string) bool {
+	for _, c := range i.Clicks {
+		if c.Click == click {
+			return true
+		}
+	}
+	return false
+}
+
+// TakeCommands answers slash commands and mentions until ctx ends.
+func (r *Responder) TakeCommands(ctx context.Context, commands <-chan chat.Command) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c, ok := <-commands:
+			if !ok {
+				return
+			}
+			if err := r.takeCommand(ctx, c); err != nil {
+				r.cfg.Log.Warn("a command was not answered", "command", c.Kind, "err", err)
+			}
+		}
+	}
+}
+
+func (r *Responder) takeCommand(ctx context.Context, c chat.Command) error {
+	switch c.Kind {
+	case chat.Why:
+		return r.ask(ctx, c)
+	case chat.Status:
+		text, err := r.Status(ctx)
+		if err != nil {
+			text = redact.Literal("The store does not answer, so nothing can be said about open incidents now.")
+		}
+		return c.Reply(ctx, text)
+	case chat.Help, chat.Unknown: // chat answers these itself
+		return nil
+	}
+	return fmt.Errorf("command kind %v does not exist", c.Kind)
+}
+
+// ask writes the question down as an inquiry, which the watcher answers. The
+// person has a first line already.
+func (r *Responder) ask(ctx context.Context, c chat.Command) error {
+	kind, name, ok := strings.Cut(c.Object, "/")
+	if !ok {
+		return c.Reply(ctx, redact.Literal("That names no object: use KIND/NAME."))
+	}
+	id, err := newID()
+	if err != nil {
+		return err
+	}
+	asked := &incident.Asked{
+		Subject: action.Ref{Kind: kind, Namespace: c.Namespace, Name: name},
+		Person:  c.Person, Channel: c.Channel, Thread: c.Thread, Respond: c.Respond,
+	}
+	if _, _, err := r.Open(ctx, id, "", asked); err != nil {
+		r.cfg.Log.Error("a question could not be written down", "err", err)
+		return c.Reply(ctx, redact.Literal("The question could not be written down, so it is not looked into. Try again."))
+	}
+	return nil
+}
+
+// newID makes the id of an inquiry, which no fingerprint determines.
+func newID() (incident.ID, error) {
+	var b [6]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("make an id: %w", err)
+	}
+	return incident.ID("i" + hex.EncodeToString(b[:])), nil
+}
+
+// Status says in a few lines which incidents are open.
+func (r *Responder) Status(ctx context.Context) (redact.Text, error) {
+	ids, err := r.cfg.Store.Live(ctx, 0)
+	if err != nil {
+		return redact.Text{}, err
+	}
+	var lines []redact.Text
+	for _, id := range ids {
+		i, err := r.Load(ctx, id)
+		if err != nil || i.Closed != "" || i.Inquiry != nil || i.Diagnosis == nil {
+			continue
+		}
+		lines = append(lines, redact.Sprintf("• %s in %s: %s (incident %s)",
+			redact.Name(i.Subject.String()), redact.Name(i.Subject.Namespace), i.Diagnosis.Summary, redact.Name(string(i.ID))))
+	}
+	if len(lines) == 0 {
+		return redact.Literal("No open incidents."), nil
+	}
+	return redact.Sprintf("%s open incidents:\n%s", redact.Int(int64(len(lines))), redact.Join("\n", lines...)), nil
+}

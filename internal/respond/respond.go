@@ -1,0 +1,323 @@
+package respond
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/countersign-dev/countersign/internal/incident"
+)
+
+// Store keeps incidents' records.
+type Store interface {
+	// Open appends the first record of an incident, unless fingerprint has an
+	// open one, whose id it then returns. An empty fingerprint always opens.
+	Open(ctx context.Context, fingerprint string, first incident.Record) (existing incident.ID, opened bool, err error)
+	// Append adds records after the given version, all or none;
+	// incident.ErrConflict when the incident has moved on.
+	Append(ctx context.Context, after int, records ...incident.Record) error
+	Load(ctx context.Context, id incident.ID) ([]incident.Record, error)
+	// Live lists the incidents that are open or were closed within keep.
+	Live(ctx context.Context, keep time.Duration) ([]incident.ID, error)
+	// Changes delivers the ids of incidents that somebody appended to, until
+	// ctx ends. Ids may repeat and coalesce; none is lost.
+	Changes(ctx context.Context) (<-chan incident.ID, error)
+}
+
+// Effects runs the steps of one role. It returns the bodies of the events to
+// append, in their order; none when there is nothing to say yet.
+type Effects interface {
+	Run(ctx context.Context, i incident.Incident, step incident.Step, now time.Time) ([]incident.Body, error)
+}
+
+// Config of a Responder.
+type Config struct {
+	Role    incident.Role
+	Store   Store
+	Effects Effects
+	Rules   incident.Rules
+	Sealer  *incident.Sealer // the gate's; nil for the watcher
+	Now     func() time.Time
+	Log     *slog.Logger
+	Workers int           // concurrent steps; 8 when zero
+	Timeout time.Duration // of one step; 300 s when zero
+}
+
+// Responder is the loop of one role.
+type Responder struct {
+	cfg   Config
+	queue workqueue.TypedRateLimitingInterface[key]
+
+	mu  sync.Mutex
+	ran map[incident.ID]map[string]time.Time // pacing only, see incident.Due
+}
+
+type key struct {
+	id   incident.ID
+	lane incident.Lane
+}
+
+var lanes = []incident.Lane{incident.Look, incident.Explain, incident.Talk, incident.Act}
+
+// New makes a Responder. Nothing runs before Run.
+func New(cfg Config) *Responder {
+	if cfg.Workers == 0 {
+		cfg.Workers = 8
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 300 * time.Second
+	}
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[key](500*time.Millisecond, 30*time.Second)
+	return &Responder{
+		cfg:   cfg,
+		queue: workqueue.NewTypedRateLimitingQueue(limiter),
+		ran:   map[incident.ID]map[string]time.Time{},
+	}
+}
+
+// Run works until ctx ends, then lets the steps under way finish. It begins by
+// asking what is due for every incident that the store has open, which is how a
+// crash is survived.
+func (r *Responder) Run(ctx context.Context) error {
+	changes, err := r.cfg.Store.Changes(ctx)
+	if err != nil {
+		return fmt.Errorf("follow the store: %w", err)
+	}
+	live, err := r.cfg.Store.Live(ctx, time.Hour)
+	if err != nil {
+		return fmt.Errorf("list open incidents: %w", err)
+	}
+	var workers sync.WaitGroup
+	for range r.cfg.Workers {
+		workers.Go(func() { r.work(ctx) })
+	}
+	for _, id := range live {
+		r.touch(id)
+	}
+	for open := true; open; {
+		select {
+		case <-ctx.Done():
+			open = false
+		case id, ok := <-changes:
+			if !ok {
+				open = false
+				break
+			}
+			r.touch(id)
+		}
+	}
+	r.queue.ShutDown()
+	workers.Wait()
+	if ctx.Err() == nil {
+		return errors.New("the store's change feed ended")
+	}
+	return nil
+}
+
+// TakeHints looks again at the incidents whose ids arrive, until ctx ends. A
+// hint may be wrong, late or missing; nothing depends on it but speed.
+func (r *Responder) TakeHints(ctx context.Context, ids <-chan string) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case id, ok := <-ids:
+			if !ok {
+				return
+			}
+			r.touch(incident.ID(id))
+		}
+	}
+}
+
+// touch asks for every lane of an incident to be looked at.
+func (r *Responder) touch(id incident.ID) {
+	for _, l := range lanes {
+		r.queue.Add(key{id, l})
+	}
+}
+
+func (r *Responder) work(ctx context.Context) {
+	for {
+		k, shut := r.queue.Get()
+		if shut {
+			return
+		}
+		if ctx.Err() == nil {
+			r.serve(ctx, k)
+		}
+		r.queue.Done(k)
+	}
+}
+
+// serve runs what is due in one lane of one incident, once.
+func (r *Responder) serve(ctx context.Context, k key) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	i, err := r.Load(ctx, k.id)
+	if err != nil {
+		r.retry(k, "load", err)
+		return
+	}
+	now := r.cfg.Now()
+	steps, again := r.cfg.Rules.Due(i, r.cfg.Role, now, func(step string) time.Time { return r.lastRun(k.id, step) })
+	for _, step := range steps {
+		if step.Lane != k.lane {
+			continue
+		}
+		r.markRun(k.id, step.Key, now)
+		if err := r.run(ctx, i, step, now); err != nil {
+			r.retry(k, step.Key, err)
+			return
+		}
+		r.queue.Forget(k)
+		r.queue.AddAfter(k, 10*time.Millisecond) // the next step of the lane, or the time to wait for
+		return
+	}
+	r.queue.Forget(k)
+	switch {
+	case i.Closed != "" && len(steps) == 0:
+		r.forget(k.id)
+	case !again.IsZero():
+		r.queue.AddAfter(k, max(again.Sub(now), time.Millisecond))
+	}
+}
+
+func (r *Responder) run(ctx context.Context, i incident.Incident, step incident.Step, now time.Time) (err error) {
+	defer func() {
+		// A defect in one step must not take the others' incidents with it.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("step %s panicked: %v", step.Key, p)
+		}
+	}()
+	bodies, err := r.cfg.Effects.Run(ctx, i, step, now)
+	if err != nil {
+		return err
+	}
+	if len(bodies) == 0 {
+		return nil
+	}
+	return r.Append(ctx, i.ID, bodies...)
+}
+
+func (r *Responder) retry(k key, doing string, err error) {
+	r.queue.AddRateLimited(k)
+	r.cfg.Log.Warn("step failed, will be tried again", "role", r.cfg.Role, "incident", k.id, "step", doing, "err", err)
+}
+
+// Load reads an incident and folds its records. What is not authentic is left
+// out and said in the log.
+func (r *Responder) Load(ctx context.Context, id incident.ID) (incident.Incident, error) {
+	records, err := r.cfg.Store.Load(ctx, id)
+	if err != nil {
+		return incident.Incident{}, err
+	}
+	i, bad := incident.Replay(records, r.cfg.Sealer)
+	if len(bad) > 0 {
+		return incident.Incident{}, &UntrustedError{Incident: id, Records: bad}
+	}
+	return i, nil
+}
+
+// UntrustedError says that an incident's records are not what their authors
+// wrote. Nothing is executed on such an incident.
+type UntrustedError struct {
+	Incident incident.ID
+	Records  []incident.Untrusted
+}
+
+func (e *UntrustedError) Error() string {
+	return fmt.Sprintf("incident %s: record %d is not trusted: %s", e.Incident, e.Records[0].Version, e.Records[0].Reason)
+}
+
+// appendTries bounds how often a lost race is run again; each loss means that
+// another lane has made progress.
+const appendTries = 16
+
+// Append adds the bodies to the incident, in their order, all or none. When
+// another append wins the race, the incident is read again and the bodies are
+// tried on what it has become; what no longer fits is an error.
+func (r *Responder) Append(ctx context.Context, id incident.ID, bodies ...incident.Body) error {
+	for range appendTries {
+		i, err := r.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		records, err := r.records(i, bodies)
+		if err != nil {
+			return err
+		}
+		err = r.cfg.Store.Append(ctx, i.Version, records...)
+		if !errors.Is(err, incident.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("incident %s: %w", id, incident.ErrConflict)
+}
+
+// records seals the bodies as the events that follow i, after trying them.
+func (r *Responder) records(i incident.Incident, bodies []incident.Body) ([]incident.Record, error) {
+	now := r.cfg.Now()
+	records := make([]incident.Record, 0, len(bodies))
+	for _, b := range bodies {
+		rec, err := incident.Next(i.ID, i.Version, i.Head, r.cfg.Role, b, now, r.cfg.Sealer)
+		if err != nil {
+			return nil, err
+		}
+		event, err := incident.Decode(rec.Raw)
+		if err != nil {
+			return nil, err
+		}
+		next, err := i.Apply(event)
+		if err != nil {
+			return nil, fmt.Errorf("incident %s: %w", i.ID, err)
+		}
+		next.Version, next.Head = rec.Version, rec.Hash()
+		i = next
+		records = append(records, rec)
+	}
+	return records, nil
+}
+
+// Open starts an incident with its first event, unless fingerprint has an open
+// one, whose id is returned.
+func (r *Responder) Open(ctx context.Context, id incident.ID, fingerprint string, body incident.Body) (incident.ID, bool, error) {
+	first, err := incident.Next(id, 0, "", r.cfg.Role, body, r.cfg.Now(), r.cfg.Sealer)
+	if err != nil {
+		return "", false, err
+	}
+	existing, opened, err := r.cfg.Store.Open(ctx, fingerprint, first)
+	if err != nil {
+		return "", false, fmt.Errorf("open incident: %w", err)
+	}
+	if opened {
+		return id, true, nil
+	}
+	return existing, false, nil
+}
+
+func (r *Responder) lastRun(id incident.ID, step string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ran[id][step]
+}
+
+func (r *Responder) markRun(id incident.ID, step string, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ran[id] == nil {
+		r.ran[id] = map[string]time.Time{}
+	}
+	r.ran[id][step] = at
+}
+
+func (r *Responder) forget(id incident.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.ran, id)
+}

@@ -1,0 +1,144 @@
+package respond
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/diagnose"
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// Collector reads the cluster live, redacting as it reads.
+type Collector interface {
+	Subject(ctx context.Context, ref action.Ref) (*kube.Snapshot, error)
+	// Resolve completes a reference that a person typed.
+	Resolve(ctx context.Context, kind, namespace, name string) (action.Ref, error)
+	// Bound is the bound hash of the live target of an action.
+	Bound(ctx context.Context, kind action.Kind, target action.Ref) (action.Hash, error)
+}
+
+// Explainer asks a model about what the rules leave open.
+type Explainer interface {
+	Explain(ctx context.Context, d incident.Diagnosis, evidence []incident.Evidence) (incident.Explained, error)
+	Model() string
+}
+
+// WatcherEffects are the steps of the watcher.
+type WatcherEffects struct {
+	Collector  Collector
+	Explainer  Explainer // nil without a model
+	Confidence func(rule string) incident.Confidence
+	Rules      incident.Rules
+	// Announce writes the event that must stand before a model is called.
+	Announce func(ctx context.Context, id incident.ID, body incident.Body) error
+}
+
+// Run does one step.
+func (w *WatcherEffects) Run(ctx context.Context, i incident.Incident, step incident.Step, now time.Time) ([]incident.Body, error) {
+	switch step.Do {
+	case incident.DoLook:
+		return w.look(ctx, i, now)
+	case incident.DoObserve:
+		return w.observe(ctx, i, now)
+	case incident.DoConclude:
+		c, ok := w.Rules.Verdict(i, now)
+		if !ok {
+			return nil, nil
+		}
+		return []incident.Body{&c}, nil
+	case incident.DoClose:
+		return []incident.Body{&incident.Closed{Why: step.Arg}}, nil
+	case incident.DoExplain:
+		return w.explain(ctx, i)
+	}
+	return nil, fmt.Errorf("the watcher has no step %d", step.Do)
+}
+
+// look collects and diagnoses. It says something only when what it found
+// differs from what the incident knows.
+func (w *WatcherEffects) look(ctx context.Context, i incident.Incident, now time.Time) ([]incident.Body, error) {
+	found, err := w.examine(ctx, i, now)
+	if err != nil {
+		return nil, err
+	}
+	d := found.Diagnosis
+	if found.Healthy {
+		if !i.ClearedAt.IsZero() {
+			return nil, nil
+		}
+		return []incident.Body{&incident.Cleared{Ready: d.Ready, Desired: d.Desired}}, nil
+	}
+	digest := diagnose.EvidenceDigest(found.Evidence)
+	if i.Diagnosis != nil && i.ClearedAt.IsZero() && i.EvidenceID == digest && i.Diagnosis.Basis() == d.Basis() {
+		return nil, nil
+	}
+	return []incident.Body{&incident.Collected{Evidence: found.Evidence, Digest: digest, Diagnosis: d}}, nil
+}
+
+func (w *WatcherEffects) examine(ctx context.Context, i incident.Incident, now time.Time) (diagnose.Finding, error) {
+	subject := i.Subject
+	if subject.UID == "" {
+		ref, err := w.Collector.Resolve(ctx, subject.Kind, subject.Namespace, subject.Name)
+		if err != nil {
+			return diagnose.Finding{}, fmt.Errorf("find %s: %w", subject, err)
+		}
+		subject = ref
+	}
+	snapshot, err := w.Collector.Subject(ctx, subject)
+	if err != nil {
+		return diagnose.Finding{}, fmt.Errorf("look at %s: %w", subject, err)
+	}
+	return diagnose.Diagnose(snapshot, subject, diagnose.Options{Now: now, Confidence: w.Confidence}), nil
+}
+
+// observe looks at what a fix has done, with the rules that found the fault.
+func (w *WatcherEffects) observe(ctx context.Context, i incident.Incident, now time.Time) ([]incident.Body, error) {
+	cur := i.Current()
+	found, err := w.examine(ctx, i, now)
+	if err != nil {
+		return nil, err
+	}
+	d := found.Diagnosis
+	seen := &incident.Observed{
+		Execution: cur.Launched.Job, Ready: d.Ready, Desired: d.Desired,
+		Healthy: found.Healthy && d.Ready >= d.Desired, Progress: found.Settling || found.Healthy && d.Ready < d.Desired,
+	}
+	if !found.Healthy {
+		seen.Cause, seen.Summary = d.Cause, d.Summary
+	}
+	if i.Diagnosis != nil && seen.Ready < i.Diagnosis.Ready {
+		seen.Healthy = false
+	}
+	if cur.Executed.Report.State == incident.StateLost {
+		act := cur.Proposed.Terms.Action
+		if seen.Bound, err = w.Collector.Bound(ctx, act.Kind, act.Target); err != nil {
+			return nil, fmt.Errorf("read what became of %s: %w", act.Target, err)
+		}
+	}
+	if last := cur.Observed; last != nil && *last == *seen {
+		return nil, nil
+	}
+	return []incident.Body{seen}, nil
+}
+
+// explain asks the model. A failure of the model is an answer that the card
+// shows, not an error of the step.
+func (w *WatcherEffects) explain(ctx context.Context, i incident.Incident) ([]incident.Body, error) {
+	if w.Explainer == nil {
+		return nil, nil
+	}
+	key := fmt.Sprintf("explain:%s", i.EvidenceID.Short())
+	if err := w.Announce(ctx, i.ID, &incident.Explaining{Key: key, Model: w.Explainer.Model()}); err != nil {
+		return nil, err
+	}
+	answer, err := w.Explainer.Explain(ctx, *i.Diagnosis, i.Evidence)
+	if err != nil {
+		answer = incident.Explained{Model: w.Explainer.Model(), Failure: redact.Literal("the model could not be asked")}
+	}
+	answer.Key, answer.Evidence = key, i.EvidenceID
+	return []incident.Body{&answer}, nil
+}

@@ -1,0 +1,127 @@
+package watch
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/countersign-dev/countersign/internal/kube"
+)
+
+// telling is a pod worth reading the logs of, and which of its containers.
+type telling struct {
+	pod        *corev1.Pod
+	containers []string // empty: none that has a log
+}
+
+// failingPods picks one pod per owner and finding, the youngest first, at most
+// limit. Ten thousand pods with one fault are one pod to read.
+func (g *gather) failingPods(limit int) []telling {
+	type finding struct {
+		owner  owner
+		kind   kube.SymptomKind
+		where  string
+		orphan string
+	}
+	x := g.snap.Index()
+	seen := map[finding]bool{}
+	var out []telling
+	for _, p := range youngest(slices.Clone(g.snap.Pods), len(g.snap.Pods)) {
+		if len(out) == limit {
+			break
+		}
+		found, _ := kube.PodSymptoms(p, x.EventsOf(kube.RefOf(p)), g.snap.Taken)
+		t := telling{pod: p}
+		fresh := false
+		for _, s := range found {
+			f := finding{owner: controller(p), kind: s.Kind, where: tag(kube.Symptom{Container: s.Container, Class: s.Class})}
+			if f.owner.none() {
+				f.orphan = string(p.UID)
+			}
+			fresh = fresh || !seen[f]
+			seen[f] = true
+			if s.Container != "" && !slices.Contains(t.containers, s.Container) {
+				t.containers = append(t.containers, s.Container)
+			}
+		}
+		if fresh {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// anyPod picks the pod that says most where none fails: one that is not ready,
+// else the youngest.
+func (g *gather) anyPod() []telling {
+	pods := youngest(slices.Clone(g.snap.Pods), len(g.snap.Pods))
+	if len(pods) == 0 {
+		return nil
+	}
+	p := pods[0]
+	if i := slices.IndexFunc(pods, startingOrUnready); i >= 0 {
+		p = pods[i]
+	}
+	t := telling{pod: p}
+	for i := range p.Spec.Containers {
+		t.containers = append(t.containers, p.Spec.Containers[i].Name)
+	}
+	return []telling{t}
+}
+
+// youngest sorts list by age and returns the n youngest.
+func youngest[T metav1.Object](list []T, n int) []T {
+	slices.SortStableFunc(list, func(a, b T) int {
+		return cmp.Or(b.GetCreationTimestamp().Compare(a.GetCreationTimestamp().Time), cmp.Compare(a.GetName(), b.GetName()))
+	})
+	return list[:min(n, len(list))]
+}
+
+// nodesOf reads the nodes that matter: all of them where a pod finds no place,
+// else those on which failing pods are.
+func (g *gather) nodesOf(ctx context.Context) {
+	names := map[string]bool{}
+	for _, p := range g.snap.Pods {
+		switch {
+		case p.Spec.NodeName == "" && p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodPending:
+			g.nodes(ctx)
+			return
+		case p.Spec.NodeName != "" && len(names) < 5:
+			names[p.Spec.NodeName] = true
+		}
+	}
+	for name := range names {
+		g.do(func() {
+			if o, ok := get(ctx, g, g.c.cfg.Client.CoreV1().Nodes(), "Node", "", name); ok {
+				g.addOnce(o)
+			}
+		})
+	}
+}
+
+// usage asks metrics.k8s.io what containers use. A cluster without it is
+// normal, so that nothing is said then.
+func (g *gather) usage(ctx context.Context, ns, selector string) {
+	if g.c.cfg.Metrics == nil || ns == "" && selector != "" {
+		return
+	}
+	list, err := g.c.cfg.Metrics.MetricsV1beta1().PodMetricses(ns).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return
+	}
+	out := []kube.Usage{}
+	for i := range list.Items {
+		p := &list.Items[i]
+		for j := range p.Containers {
+			c := &p.Containers[j]
+			out = append(out, kube.Usage{
+				Pod: kube.Key("Pod", p.Namespace, p.Name), Container: c.Name,
+				CPUMilli: c.Usage.Cpu().MilliValue(), Memory: c.Usage.Memory().Value(),
+			})
+		}
+	}
+	g.add(func(s *kube.Snapshot) { s.Usage = append(s.Usage, out...) })
+}

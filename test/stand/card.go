@@ -1,0 +1,67 @@
+package stand
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/countersign-dev/countersign/test/slackstub"
+)
+
+// Wanted says whether a card shows what is waited for; nil takes any card.
+type Wanted func(slackstub.Message) bool
+
+// HasButton wants a card with this button.
+func HasButton(actionID string) Wanted {
+	return func(m slackstub.Message) bool {
+		for _, e := range m.Elements() {
+			if e.ActionID == actionID {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// Says wants a card that shows this text.
+func Says(text string) Wanted {
+	return func(m slackstub.Message) bool { return strings.Contains(m.PlainText(), text) }
+}
+
+// AwaitCard waits for the newest card about a workload to show what is wanted.
+// The error carries what the card said last.
+func (s *Stand) AwaitCard(ctx context.Context, limit time.Duration, namespace, workload string, want Wanted) (slackstub.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	card, err := s.Slack.WaitMessage(ctx, func(m slackstub.Message) bool {
+		return about(m, namespace, workload) && (want == nil || want(m))
+	})
+	if err != nil {
+		return slackstub.Message{}, fmt.Errorf("%w; %s", err, s.lastCard(namespace, workload))
+	}
+	return card, nil
+}
+
+// about tells whether a message is the card of a workload: the root of a thread
+// that names it.
+func about(m slackstub.Message, namespace, workload string) bool {
+	if m.Deleted || m.ThreadTS != "" && m.ThreadTS != m.TS {
+		return false
+	}
+	text := m.PlainText()
+	return strings.Contains(text, "/"+workload) && strings.Contains(text, namespace)
+}
+
+func (s *Stand) lastCard(namespace, workload string) string {
+	last := "there is no card about " + namespace + "/" + workload
+	for _, m := range s.Slack.Messages(slackstub.ChannelAlerts) {
+		if about(m, namespace, workload) {
+			last = "the card says:\n" + m.PlainText()
+		}
+	}
+	if s.process != nil {
+		last += "\n\ncountersign's log ends:\n" + s.process.Tail()
+	}
+	return last
+}
