@@ -21,7 +21,16 @@ protected_label := "countersign.dev/protected"
 
 # --- what may be changed at all, at every stage ------------------------------
 
-denials contains "remediation is off for this namespace" if not input.mode in {"propose", "approve"}
+# What must be so is a rule of its own, denied where it does not hold: written as
+# "not input.mode in {…}" a missing field would make the denial undefined.
+
+denials contains "the question is of no known stage" if not known_stage
+
+known_stage if input.stage in {"propose", "approve", "execute"}
+
+denials contains "remediation is off for this namespace" if not remediating
+
+remediating if input.mode in {"propose", "approve"}
 
 denials contains sprintf("namespace %s is protected", [target.namespace]) if target.namespace in data.settings.protected
 
@@ -31,9 +40,11 @@ denials contains sprintf("namespace %s is labelled %s=true", [target.namespace, 
 	label.value == "true"
 }
 
-denials contains sprintf("actions of kind %s are not enabled", [input.action.kind]) if {
-	not input.action.kind in data.settings.kinds
+denials contains sprintf("actions of kind %s are not enabled", [object.get(input.action, "kind", "(none)")]) if {
+	not kind_enabled
 }
+
+kind_enabled if input.action.kind in data.settings.kinds
 
 denials contains sprintf("managed by %s, which would revert the change", [input.facts.managedBy]) if {
 	input.facts.managedBy != ""

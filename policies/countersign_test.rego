@@ -35,7 +35,9 @@ vote := object.union(base, {
 
 run := object.union(base, {"stage": "execute", "approvals": [{"id": "U1", "team": "T1"}]})
 
-decide(i) := countersign.decision with input as i with data.settings as settings
+decide(i) := d if {
+	d := countersign.decision with input as i with data.settings as settings
+}
 
 denied(i, why) if {
 	d := decide(i)
@@ -48,6 +50,18 @@ test_a_proposal_passes if decide(base).allow
 test_a_vote_passes if decide(vote).allow
 
 test_an_execution_passes if decide(run).allow
+
+test_no_stage_denies if denied(object.remove(run, ["stage"]), "the question is of no known stage")
+
+test_an_empty_stage_denies if denied(object.union(run, {"stage": ""}), "the question is of no known stage")
+
+test_an_unknown_stage_denies if denied(object.union(run, {"stage": "EXECUTE"}), "the question is of no known stage")
+
+test_no_mode_denies if denied(object.remove(run, ["mode"]), "remediation is off for this namespace")
+
+test_no_kind_denies if {
+	denied(json.remove(run, ["action/kind"]), "actions of kind (none) are not enabled")
+}
 
 test_off_denies if denied(object.union(base, {"mode": "off"}), "remediation is off for this namespace")
 

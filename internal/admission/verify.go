@@ -22,8 +22,10 @@ import (
 // pass, so that nothing but the policy can have refused.
 func Verify(ctx context.Context, admin *rest.Config, c Config, wall string) error {
 	type probe struct{ policy, user, namespace string }
+	// The gate is probed outside the executor namespace: inside, two policies
+	// refuse, and the API server names either.
 	probes := []probe{
-		{c.GatePolicy(), c.GateUser(), c.ExecutorNamespace},
+		{c.GatePolicy(), c.GateUser(), c.Namespace},
 		{c.NamespacePolicy(), "", c.ExecutorNamespace},
 	}
 	for _, k := range c.kinds() {

@@ -11,7 +11,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/calibrate"
 	"github.com/countersign-dev/countersign/internal/diagnose"
 	"github.com/countersign-dev/countersign/internal/incident"
@@ -75,19 +74,7 @@ func Scan(ctx context.Context, o LookOptions, out, notes io.Writer) (int, error)
 	if err != nil {
 		return 0, err
 	}
-	now := time.Now()
-	var found []diagnose.Finding
-	seen := map[action.Ref]bool{}
-	for _, signal := range diagnose.Subjects(snapshot, now) {
-		if seen[signal.Subject] {
-			continue
-		}
-		seen[signal.Subject] = true
-		f := diagnose.Diagnose(snapshot, signal.Subject, diagnose.Options{Now: now, Confidence: confidence})
-		if !f.Healthy {
-			found = append(found, f)
-		}
-	}
+	found := diagnose.All(snapshot, diagnose.Options{Now: time.Now(), Confidence: confidence})
 	return len(found), o.write(found, snapshot.Unreadable, out, notes)
 }
 
@@ -117,6 +104,9 @@ func Diagnose(ctx context.Context, o LookOptions, object string, out, notes io.W
 		return 0, err
 	}
 	f := diagnose.Diagnose(snapshot, ref, diagnose.Options{Now: time.Now(), Confidence: confidence})
+	if f.Missing {
+		return 0, fmt.Errorf("%s in namespace %s went away while it was looked at", ref, ref.Namespace)
+	}
 	if f.Healthy {
 		return 0, o.write(nil, snapshot.Unreadable, out, notes)
 	}

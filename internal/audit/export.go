@@ -103,6 +103,7 @@ type verifier struct {
 	seq    int
 	hash   action.Hash
 	at     action.Hash // the hash at the anchor's place
+	ended  bool        // a head was read
 	next   map[incident.ID]place
 }
 
@@ -119,6 +120,11 @@ func (v *verifier) read(raw []byte, anchor *Head) {
 	if e.Head != nil {
 		v.head(*e.Head)
 		return
+	}
+	// Whoever can write the file can append to what was signed.
+	if v.ended {
+		v.problem("record %d stands behind the signed head, which does not vouch for it", e.Seq)
+		v.report.Signed = false
 	}
 	v.seq++
 	if e.Seq != v.seq {
@@ -146,6 +152,7 @@ func (v *verifier) read(raw []byte, anchor *Head) {
 }
 
 func (v *verifier) head(h Head) {
+	v.ended = true
 	switch {
 	case !h.Valid(v.keys):
 		v.problem("the head's signature is not by a known key (%q)", h.KeyID)
@@ -164,7 +171,7 @@ func (v *verifier) anchor(h Head) {
 		v.problem("the anchor vouches for %d records, the export has %d: records were removed", h.Seq, v.seq)
 	case v.at != h.Hash:
 		v.problem("record %d is not the one that the anchor vouches for", h.Seq)
-	default:
+	case h.Seq == v.seq:
 		v.report.Signed = true
 	}
 }

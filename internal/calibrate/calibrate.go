@@ -45,7 +45,7 @@ func (r Record) Confidence(rule string) incident.Confidence {
 	}
 	return incident.Confidence{
 		Value: float64(t.Right) / float64(t.Of), Lower: Lower(t), Measured: true,
-		Basis: redact.Sprintf("rule, %d of %d right", redact.Int(int64(t.Right)), redact.Int(int64(t.Of))),
+		Basis: redact.Sprintf("rule, %s of %s right", redact.Int(int64(t.Right)), redact.Int(int64(t.Of))),
 	}
 }
 

@@ -207,7 +207,8 @@ func buttonsOf(i incident.Incident, o Options, cur *incident.Attempt, whole bool
 			return []slack.BlockElement{b.WithConfirm(confirmation("Ask for an undo?", inverse, digest, "Rehearse undo"))}
 		}
 	}
-	if i.Taken != nil || !i.ClearedAt.IsZero() || o.Mode != incident.ModeApprove && o.Mode != incident.ModePropose {
+	undo := cur != nil && undoOpen(i, *cur)
+	if i.Taken != nil || !i.ClearedAt.IsZero() && !undo || o.Mode != incident.ModeApprove && o.Mode != incident.ModePropose {
 		return nil
 	}
 	var buttons []slack.BlockElement
@@ -217,7 +218,7 @@ func buttonsOf(i incident.Incident, o Options, cur *incident.Attempt, whole bool
 		act := cur.Proposed.Terms.Action
 		if whole {
 			label := "Approve Fix"
-			if cur.Rehearsal.Undo != "" {
+			if undo {
 				label = "Approve Undo"
 			}
 			b := button(approveButton, buttonValue(i.ID, digest), label).WithStyle(slack.StylePrimary)
@@ -225,8 +226,8 @@ func buttonsOf(i incident.Incident, o Options, cur *incident.Attempt, whole bool
 		}
 		buttons = append(buttons, button(rejectButton, buttonValue(i.ID, digest), "Reject"))
 	}
-	if cur != nil && (cur.Decided != nil && cur.Lapsed == "" || cur.Executed != nil) {
-		return nil // decided: there is nothing to take over until it has ended
+	if undo || cur != nil && (cur.Decided != nil && cur.Lapsed == "" || cur.Executed != nil) {
+		return buttons // decided, or an undo: there is nothing to take over
 	}
 	return append(buttons, button(manualButton, buttonValue(i.ID, digest), "I'll do it manually"))
 }

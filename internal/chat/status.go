@@ -26,6 +26,10 @@ func stageOf(i incident.Incident) stage {
 		return stage{mark: "🔴", headline: redact.Literal("Came back after the fix")}
 	case cur != nil && cur.Concluded != nil:
 		return concludedStage(i, *cur)
+	case cur != nil && undoOpen(i, *cur):
+		return stage{mark: "↩️", headline: redact.Literal("Undo asked for, waiting for approval")}
+	case (i.Closed != "" || !i.ClearedAt.IsZero()) && wasFixed(i):
+		return stage{mark: "✅", headline: redact.Literal("Recovered"), over: true}
 	case i.Closed != "" || !i.ClearedAt.IsZero():
 		return stage{mark: "✅", headline: redact.Literal("Cleared by itself"), over: true}
 	case i.Taken != nil:
@@ -38,6 +42,22 @@ func stageOf(i incident.Incident) stage {
 		return stage{mark: "🔴", headline: redact.Literal("Waiting for approval")}
 	}
 	return stage{mark: "🔴"}
+}
+
+// undoOpen reports whether an undo waits for votes. It does so also while
+// nothing is wrong: that is when people take a fix back.
+func undoOpen(i incident.Incident, cur incident.Attempt) bool {
+	return i.Closed == "" && cur.Rehearsal.Undo != "" && cur.Open()
+}
+
+// wasFixed reports whether an earlier attempt is why nothing is wrong now.
+func wasFixed(i incident.Incident) bool {
+	for _, a := range i.Attempts {
+		if a.Concluded != nil && a.Concluded.Result == incident.Recovered {
+			return true
+		}
+	}
+	return false
 }
 
 func inquiryStage(i incident.Incident) stage {

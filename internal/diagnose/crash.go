@@ -112,7 +112,7 @@ func proveEnvVar(l *look, f fault) (proof, bool) {
 			continue
 		}
 		return proof{
-			cause: incident.EnvVarMissing,
+			cause: incident.EnvVarMissing, key: name,
 			cites: []string{l.status(f), l.log(f, l.excerpt(f, lines[n]))},
 			summary: redact.Sprintf("%s keeps crashing: container %s needs the environment variable %s, which is not set",
 				refText(l.subject), text(f.symptom.Container), text(name)),

@@ -17,7 +17,7 @@ type proof struct {
 	summary redact.Text
 	cites   []string
 	fault   fault
-	key     string // of the ConfigMap or Secret, where a key is missing
+	key     string // the missing key of a ConfigMap or Secret, or the variable
 	// hung marks a fault that a fresh start would remove although its cause
 	// stays unknown.
 	hung       bool

@@ -36,7 +36,10 @@ func (l *look) causeSteps(p proof) []redact.Text {
 	object, root, subject := refText(p.fault.object), refText(p.root), refText(l.subject)
 	container := text(p.fault.symptom.Container)
 	describe := redact.Sprintf("look at it: kubectl describe %s -n %s", object, ns)
-	logs := redact.Sprintf("read the log: kubectl logs %s -c %s -n %s --previous", text(p.fault.object.Name), container, ns)
+	logs := redact.Sprintf("read the log: kubectl logs %s -n %s", object, ns)
+	if !container.IsEmpty() {
+		logs = redact.Sprintf("read the log: kubectl logs %s -c %s -n %s --previous", text(p.fault.object.Name), container, ns)
+	}
 	setImage := redact.Sprintf("set an image that exists: kubectl set image %s %s=IMAGE -n %s", subject, container, ns)
 	edit := redact.Sprintf("change the manifest of %s and apply it", subject)
 	var out []redact.Text
@@ -62,7 +65,7 @@ func (l *look) causeSteps(p proof) []redact.Text {
 	case incident.CommandNotFound, incident.RunAsNonRootViolation:
 		out = []redact.Text{redact.Sprintf("compare command, args and user of container %s with what image %s holds", container, image(p.fault)), edit}
 	case incident.EnvVarMissing:
-		out = []redact.Text{redact.Sprintf("set the variable: kubectl set env %s -c %s NAME=VALUE -n %s", subject, container, ns), logs}
+		out = []redact.Text{redact.Sprintf("set the variable: kubectl set env %s -c %s %s=VALUE -n %s", subject, container, text(p.key), ns), logs}
 	case incident.AppError, incident.InitContainerFailed, incident.JobBackoffLimitExceeded:
 		out = []redact.Text{logs, describe}
 	case incident.OOMKilled:

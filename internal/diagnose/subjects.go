@@ -83,7 +83,9 @@ func All(s *kube.Snapshot, opts Options) []Finding {
 			continue
 		}
 		seen[signal.Subject] = true
-		out = append(out, DiagnoseIndexed(x, signal.Subject, opts))
+		if f := DiagnoseIndexed(x, signal.Subject, opts); !f.Healthy && !f.Missing {
+			out = append(out, f)
+		}
 	}
 	return out
 }

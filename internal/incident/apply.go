@@ -21,7 +21,7 @@ func (i Incident) Apply(e Event) (Incident, error) {
 		if i.ID == "" || i.ID != e.Incident {
 			return i, fmt.Errorf("%s before the incident is open", e.Type)
 		}
-		if i.Closed != "" {
+		if _, view := b.(*Posted); i.Closed != "" && !view {
 			return i, fmt.Errorf("%s after the incident is closed", e.Type)
 		}
 		err = next.advance(b, e.At)

@@ -76,6 +76,24 @@ const (
 	ConnectionPoolExhausted    Cause = "connection-pool-exhausted"
 )
 
+// Causes lists the vocabulary in the order of this file, Unknown among them.
+func Causes() []Cause {
+	return []Cause{
+		ImageNotFound, ImageRegistryUnreachable, ImagePullUnauthorized, ImagePullRateLimited, ImageNameInvalid,
+		ImageNeverPulled, CommandNotFound, ConfigMapMissing, ConfigMapKeyMissing, SecretMissing,
+		SecretKeyMissing, EnvVarMissing, RunAsNonRootViolation, InitContainerFailed, AppError,
+		OOMKilled, LivenessProbeFailing, ReadinessProbeFailing, StartupProbeFailing, ProbeMisconfigured,
+		InsufficientCPU, InsufficientMemory, InsufficientResource, NodeSelectorMismatch, TaintNotTolerated,
+		PVCMissing, DependencyUnavailable, NodeNotReady, Unknown, ImagePlatformMismatch,
+		NodeAffinityMismatch, PodAntiAffinity, TopologySpreadUnsatisfiable, HostPortConflict, NodeCordoned,
+		PVCUnbound, StorageClassMissing, NodeMemoryPressure, NodeDiskPressure, NodePIDPressure,
+		PodEvicted, ServiceAccountMissing, QuotaExceeded, QuotaRequiresLimits, PodSecurityViolation,
+		RolloutStuck, JobBackoffLimitExceeded, JobDeadlineExceeded, DNSFailure, CredentialsRejected,
+		RBACForbidden, CertificateInvalid, VolumeFull, FilesystemPermissionDenied, ConfigInvalid,
+		DatabaseDeadlock, UpstreamRateLimited, ConnectionPoolExhausted,
+	}
+}
+
 // Holds say how long a finding must stand before the first card, by what the
 // fault is (requirement C3a). They bind announcements only.
 type Holds struct {

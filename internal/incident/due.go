@@ -92,6 +92,10 @@ type Rules struct {
 // its watch, so that a poll costs no request.
 const reportPoll = 250 * time.Millisecond
 
+// cardPace is the least time between two updates of one card. Slack takes 50
+// updates a minute from the whole app; what changes faster is shown at once.
+const cardPace = time.Second
+
 // maxTries bounds how often one finding is planned when its target keeps moving.
 const maxTries = 3
 
@@ -158,6 +162,9 @@ func (d *due) look() {
 		d.every(d.rules.Timing.Poll, Look, DoObserve, cur.Launched.Job)
 		return
 	}
+	if cur != nil && cur.Running() {
+		return // what a look finds now may be the change half made
+	}
 	if why, when, ok := d.rules.ending(i); ok {
 		d.at(when, Look, DoClose, why)
 		if !d.now.Before(when) {
@@ -179,20 +186,34 @@ func (d *due) look() {
 
 // ending says whether the incident is over, why, and when it may be closed.
 func (rules Rules) ending(i Incident) (why string, when time.Time, ok bool) {
-	cur := i.Current()
-	switch {
-	case i.Inquiry != nil:
+	if i.Inquiry != nil {
 		card, posted := i.Thread()
 		answered := i.Diagnosis != nil || !i.ClearedAt.IsZero()
 		return "answered", i.OpenedAt, answered && posted && card.Revision >= i.Revision
-	case cur != nil && (cur.Running() || !cur.Rehearsed()):
+	}
+	if cur := i.Current(); i.ClearedAt.IsZero() || len(i.Clicks) > 0 || i.Undoing != nil || cur != nil && cur.underWay() {
 		return "", time.Time{}, false
-	case i.ClearedAt.IsZero():
-		return "", time.Time{}, false
-	case cur != nil && cur.Concluded != nil && cur.Concluded.Result == Recovered:
-		return "recovered", i.ClearedAt.Add(rules.Timing.Undo), true
+	}
+	for _, a := range i.Attempts {
+		if a.Concluded != nil && a.Concluded.Result == Recovered {
+			return "recovered", i.ClearedAt.Add(rules.Timing.Undo), true
+		}
 	}
 	return "cleared", i.ClearedAt.Add(rules.Timing.Debounce), true
+}
+
+// underWay reports whether the attempt still waits for something: its
+// rehearsal, the offer, votes, the Job, the verification.
+func (a Attempt) underWay() bool {
+	switch {
+	case a.Reasons != nil || a.Lapsed != "":
+		return false
+	case a.Proposed == nil:
+		return true
+	case a.Launched == nil:
+		return a.Proposed.Button
+	}
+	return a.Executed == nil || a.Verifying()
 }
 
 func (d *due) explain() {
@@ -229,11 +250,11 @@ func (d *due) talk() {
 		if !ok || i.Closed != "" || i.Inquiry == nil && !i.ClearedAt.IsZero() {
 			return // healed before anybody was told: silence
 		}
-		d.at(t, Talk, DoCard, fmt.Sprint(i.Revision))
+		d.at(t, Talk, DoCard, CardSlot)
 		return
 	}
 	if card.Revision < i.Revision {
-		d.add(Talk, DoCard, fmt.Sprint(i.Revision))
+		d.every(cardPace, Talk, DoCard, CardSlot)
 		return
 	}
 	for _, n := range i.Notes {

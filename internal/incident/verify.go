@@ -33,7 +33,7 @@ func (rules Rules) Verdict(i Incident, now time.Time) (Concluded, bool) {
 	}
 	switch {
 	case seen.Healthy && !now.Before(cur.SeenAt.Add(window)):
-		return end(Recovered, redact.Sprintf("Recovered: the finding is gone and %d of %d replicas have been ready for %s.",
+		return end(Recovered, redact.Sprintf("Recovered: the finding is gone and %s of %s replicas have been ready for %s.",
 			redact.Int(int64(seen.Ready)), redact.Int(int64(seen.Desired)), redact.Duration(window)))
 	case seen.Healthy:
 		return Concluded{}, false
@@ -42,7 +42,7 @@ func (rules Rules) Verdict(i Incident, now time.Time) (Concluded, bool) {
 	case now.Before(cur.FixedAt.Add(2 * window)):
 		return Concluded{}, false
 	case seen.Ready < before || i.Diagnosis != nil && seen.Cause != i.Diagnosis.Cause:
-		return end(Worse, redact.Sprintf("Worse than before: %d of %d replicas are ready, %d were. %s",
+		return end(Worse, redact.Sprintf("Worse than before: %s of %s replicas are ready, %s were. %s",
 			redact.Int(int64(seen.Ready)), redact.Int(int64(seen.Desired)), redact.Int(int64(before)), seen.Summary))
 	}
 	return end(Unchanged, redact.Sprintf("The change was made and the finding stands: %s", seen.Summary))

@@ -207,7 +207,7 @@ func (r *Responder) run(ctx context.Context, i incident.Incident, step incident.
 
 func (r *Responder) retry(k key, doing string, err error) {
 	r.queue.AddRateLimited(k)
-	r.cfg.Log.Warn("step failed, will be tried again", "role", r.cfg.Role, "incident", k.id, "step", doing, "err", err)
+	r.cfg.Log.Warn("step failed, will be tried again", "incident", k.id, "step", doing, "err", err)
 }
 
 // Load reads an incident and folds its records. What is not authentic is left

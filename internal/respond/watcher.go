@@ -2,6 +2,7 @@ package respond
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
 	"github.com/countersign-dev/countersign/internal/redact"
+	"github.com/countersign-dev/countersign/internal/watch"
 )
 
 // Collector reads the cluster live, redacting as it reads.
@@ -62,11 +64,15 @@ func (w *WatcherEffects) Run(ctx context.Context, i incident.Incident, step inci
 // differs from what the incident knows.
 func (w *WatcherEffects) look(ctx context.Context, i incident.Incident, now time.Time) ([]incident.Body, error) {
 	found, err := w.examine(ctx, i, now)
+	var absent *watch.NotFoundError
+	if errors.As(err, &absent) && i.Inquiry != nil {
+		return notThere(i, absent), nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	d := found.Diagnosis
-	if found.Healthy {
+	if found.Healthy || found.Missing {
 		if !i.ClearedAt.IsZero() {
 			return nil, nil
 		}
@@ -77,6 +83,22 @@ func (w *WatcherEffects) look(ctx context.Context, i incident.Incident, now time
 		return nil, nil
 	}
 	return []incident.Body{&incident.Collected{Evidence: found.Evidence, Digest: digest, Diagnosis: d}}, nil
+}
+
+// notThere answers a question about an object that does not exist.
+func notThere(i incident.Incident, absent *watch.NotFoundError) []incident.Body {
+	summary := redact.Sprintf("There is no %s in namespace %s.", redact.Name(i.Subject.String()), redact.Name(i.Subject.Namespace))
+	if len(absent.Near) > 0 {
+		near := make([]redact.Text, 0, len(absent.Near))
+		for _, n := range absent.Near {
+			near = append(near, redact.Name(n))
+		}
+		summary = redact.Sprintf("%s Did you mean %s?", summary, redact.Join(", ", near...))
+	}
+	return []incident.Body{&incident.Collected{Diagnosis: incident.Diagnosis{
+		Cause: incident.Unknown, Root: i.Subject, Object: i.Subject, Rule: "not-found", Summary: summary,
+		Confidence: incident.Confidence{Basis: redact.Literal("the API server's answer")},
+	}}}
 }
 
 func (w *WatcherEffects) examine(ctx context.Context, i incident.Incident, now time.Time) (diagnose.Finding, error) {
@@ -107,7 +129,9 @@ func (w *WatcherEffects) observe(ctx context.Context, i incident.Incident, now t
 		Execution: cur.Launched.Job, Ready: d.Ready, Desired: d.Desired,
 		Healthy: found.Healthy && d.Ready >= d.Desired, Progress: found.Settling || found.Healthy && d.Ready < d.Desired,
 	}
-	if !found.Healthy {
+	if found.Missing {
+		seen.Healthy = false
+	} else if !found.Healthy {
 		seen.Cause, seen.Summary = d.Cause, d.Summary
 	}
 	if i.Diagnosis != nil && seen.Ready < i.Diagnosis.Ready {

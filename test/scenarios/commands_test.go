@@ -31,18 +31,19 @@ type player struct {
 func commands(ctx context.Context, s *stand.Stand) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	p := &player{ctx: ctx, s: s}
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"apply":    p.apply,
-		"rollout":  p.rollout,
-		"card":     p.card,
-		"press":    p.press,
-		"whisper":  p.whisper,
-		"thread":   p.thread,
-		"type":     p.slash,
-		"answer":   p.answer,
-		"image":    p.image,
-		"executed": p.executed,
-		"refused":  p.refused,
-		"quiet":    p.quiet,
+		"apply":     p.apply,
+		"rollout":   p.rollout,
+		"card":      p.card,
+		"press":     p.press,
+		"whisper":   p.whisper,
+		"thread":    p.thread,
+		"type":      p.slash,
+		"answer":    p.answer,
+		"image":     p.image,
+		"executed":  p.executed,
+		"refused":   p.refused,
+		"quiet":     p.quiet,
+		"unpatched": p.unpatched,
 	}
 }
 

@@ -8,7 +8,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 )
 
@@ -57,4 +60,23 @@ func (p *player) accountNamespace(role string) string {
 		return p.s.Wall.Namespace
 	}
 	return p.s.Wall.ExecutorNamespace
+}
+
+// unpatched ACCOUNT DEPLOYMENT PATCH TEXT: a merge patch of a Deployment under
+// the account's token is refused, and the refusal says TEXT.
+func (p *player) unpatched(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 4, "unpatched ACCOUNT DEPLOYMENT PATCH TEXT")
+	// The wall gives tokens of executor accounts to nobody but the kubelet, so
+	// the account is impersonated: its own RBAC and the policies apply.
+	conn := p.s.Cluster.AdminConfig()
+	conn.Impersonate = rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + p.accountNamespace(args[0]) + ":" + p.account(args[0]),
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + p.accountNamespace(args[0]), "system:authenticated"},
+	}
+	client, err := kubernetes.NewForConfig(conn)
+	ts.Check(err)
+	_, err = client.AppsV1().Deployments(storyNamespace(ts)).Patch(p.ctx, args[1], types.MergePatchType, []byte(args[2]), metav1.PatchOptions{})
+	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), args[3]) {
+		ts.Fatalf("%s patching %s: %v; want a refusal that says %q", args[0], args[1], err, args[3])
+	}
 }

@@ -48,7 +48,9 @@ func TestStories(t *testing.T) {
 	defer cancel()
 	s, err := stand.New(ctx, stand.Config{
 		Name: "stories", Namespaces: namespaces, Env: seconds, Log: func(line string) { t.Log(line) },
-		Slack: slackstub.Config{Limits: slackstub.Limits{PostBurst: 60}},
+		// More incidents at once than one channel of Slack takes; the limits have
+		// their own tests.
+		Slack: slackstub.Config{Limits: slackstub.Limits{PostBurst: 60, TierBurst: 1000}},
 	})
 	if err != nil {
 		t.Fatal(err)

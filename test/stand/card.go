@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/store"
 	"github.com/countersign-dev/countersign/test/slackstub"
 )
 
@@ -60,8 +62,37 @@ func (s *Stand) lastCard(namespace, workload string) string {
 			last = "the card says:\n" + m.PlainText()
 		}
 	}
+	last += "\n\nits records:\n" + s.records(namespace, workload)
 	if s.process != nil {
 		last += "\n\ncountersign's log ends:\n" + s.process.Tail()
 	}
 	return last
+}
+
+// recordWidth bounds a record in an error message.
+const recordWidth = 420
+
+// records lists what the store holds about a workload.
+func (s *Stand) records(namespace, workload string) string {
+	st, err := store.ReadFile(s.settings["STORE_PATH"])
+	if err != nil {
+		return err.Error()
+	}
+	defer st.Close()
+	all, err := st.Log(context.Background(), 0, 1<<20)
+	if err != nil {
+		return err.Error()
+	}
+	mine := map[incident.ID]bool{}
+	var out strings.Builder
+	for _, r := range all {
+		raw := string(r.Raw)
+		if r.Version == 1 && strings.Contains(raw, `"namespace":"`+namespace+`"`) && strings.Contains(raw, `"name":"`+workload) {
+			mine[r.Incident] = true
+		}
+		if mine[r.Incident] {
+			fmt.Fprintf(&out, "%s %d %s\n", r.Incident, r.Version, raw[:min(len(raw), recordWidth)])
+		}
+	}
+	return out.String()
 }

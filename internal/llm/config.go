@@ -1,0 +1,148 @@
+package llm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// The limits that hold where a Config names none.
+const (
+	DefaultCallsPerHour      = 10
+	DefaultTokensPerIncident = 20_000
+	DefaultTimeout           = 90 * time.Second
+)
+
+// Config of an Explainer.
+type Config struct {
+	// Provider is "gemini" or "openai", which stands for any endpoint with
+	// OpenAI's chat completions.
+	Provider string
+	// Model is the model's name, as its service spells it.
+	Model string
+	// BaseURL is empty for the provider's own address. The environment is not
+	// asked for one.
+	BaseURL string
+	// APIKey may be empty for an OpenAI-compatible endpoint with a BaseURL only.
+	APIKey   string
+	Redactor *redact.Redactor
+	Now      func() time.Time // nil means time.Now
+	// Transport carries the requests that the guard lets pass; nil means a new
+	// one without idle connections.
+	Transport http.RoundTripper
+	Log       *slog.Logger // nil means no log; it never gets the model's words
+	// CallsPerHour counts every request, repeated ones too.
+	CallsPerHour int
+	// TokensPerIncident counts both directions, as the service counts them, in
+	// 24 hours.
+	TokensPerIncident int
+	// Timeout is for one Explain with all its retries.
+	Timeout time.Duration
+}
+
+// Explainer asks one model. It is safe for concurrent use and owns no
+// goroutine.
+type Explainer struct {
+	model    string
+	backend  backend
+	redactor *redact.Redactor
+	ledger   *ledger
+	now      func() time.Time
+	log      *slog.Logger
+	timeout  time.Duration
+}
+
+// backend sends one question to one service. Its errors are of type *failure,
+// or the context's.
+type backend interface {
+	ask(ctx context.Context, q question) (answer, error)
+}
+
+// question is one request, without a conversation.
+type question struct {
+	system, user string
+	schema       map[string]any
+	form         *jsonschema.Resolved // the schema, ready to check with
+}
+
+// answer is what a model said. Its token counts are set beside an error too,
+// where the service named them.
+type answer struct {
+	text           string
+	said           statement // the text, once it has been read
+	model          string    // as the service names the model that answered
+	prompt, output int       // tokens; thoughts count as output
+}
+
+// The names that models have. Gemini's stands in a path.
+var (
+	geminiModel = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	otherModel  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$`)
+)
+
+// New makes an Explainer. It sends nothing.
+func New(ctx context.Context, cfg Config) (*Explainer, error) {
+	if cfg.Redactor == nil {
+		return nil, errors.New("a model client needs a redactor")
+	}
+	base, err := baseURL(cfg.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Explainer{
+		model: strings.TrimPrefix(cfg.Model, "models/"), redactor: cfg.Redactor, now: cfg.Now, log: cfg.Log,
+		timeout: orElse(cfg.Timeout, DefaultTimeout),
+		ledger:  newLedger(cfg.Now, orElse(cfg.CallsPerHour, DefaultCallsPerHour), orElse(cfg.TokensPerIncident, DefaultTokensPerIncident)),
+	}
+	client := guardedClient(cfg.Transport, cfg.Redactor)
+	switch cfg.Provider {
+	case "gemini":
+		e.backend, err = newGemini(ctx, client, base, e.model, cfg.APIKey)
+	case "openai":
+		e.backend, err = newOpenAI(client, base, e.model, cfg.APIKey)
+	default:
+		err = fmt.Errorf("AI_PROVIDER: %q is not known; use gemini or openai (any compatible endpoint)", cfg.Provider)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Model is the model that is asked; the one that answers may differ.
+func (e *Explainer) Model() string { return e.model }
+
+func orElse[T int | time.Duration](v, standard T) T {
+	if v <= 0 {
+		return standard
+	}
+	return v
+}
+
+// baseURL checks an address. Errors do not repeat it: it may hold a password.
+func baseURL(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", errors.New("AI_BASE_URL: write http(s)://HOST[:PORT][/PATH], without user, query or fragment")
+	}
+	return strings.TrimRight(s, "/"), nil
+}
