@@ -58,7 +58,7 @@ func serveHealth(ctx context.Context, group *errgroup.Group, s Settings, ready *
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", s.HealthPort))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf(":%d", s.HealthPort))
 	if err != nil {
 		return fmt.Errorf("HEALTH_PORT: %w", err)
 	}

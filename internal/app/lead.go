@@ -59,10 +59,10 @@ func lead(ctx context.Context, client kubernetes.Interface, namespace, name stri
 	}
 	return termOf(lease), func() error {
 		<-ended
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() == nil {
+			return errLostLead
 		}
-		return errLostLead
+		return nil
 	}, nil
 }
 

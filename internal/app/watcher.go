@@ -52,7 +52,7 @@ func startWatcher(ctx context.Context, group *errgroup.Group, s Settings, st sto
 	}
 	effects := &respond.WatcherEffects{Collector: reader, Confidence: record.Confidence, Rules: rules}
 	if rules.Model {
-		explainer, err := newExplainer(ctx, s, redactor)
+		explainer, err := newExplainer(ctx, s, redactor, log)
 		if err != nil {
 			return err
 		}
@@ -85,9 +85,9 @@ func startWatcher(ctx context.Context, group *errgroup.Group, s Settings, st sto
 	return nil
 }
 
-func newExplainer(ctx context.Context, s Settings, redactor *redact.Redactor) (respond.Explainer, error) {
+func newExplainer(ctx context.Context, s Settings, redactor *redact.Redactor, log *slog.Logger) (respond.Explainer, error) {
 	return llm.New(ctx, llm.Config{
-		Provider: s.AIProvider, Model: s.AIModel, BaseURL: s.AIBaseURL, APIKey: s.AIAPIKey, Redactor: redactor, Now: time.Now,
+		Provider: s.AIProvider, Model: s.AIModel, BaseURL: s.AIBaseURL, APIKey: s.AIAPIKey, Redactor: redactor, Now: time.Now, Log: log,
 	})
 }
 

@@ -117,6 +117,7 @@ func (h Holds) For(c Cause) time.Duration {
 		DependencyUnavailable, NodeNotReady, NodeMemoryPressure, NodeDiskPressure, NodePIDPressure,
 		ImageRegistryUnreachable, ImagePullRateLimited, Unknown:
 		return h.Settling
+	default:
+		return h.Immediate
 	}
-	return h.Immediate
 }

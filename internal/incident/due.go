@@ -224,7 +224,7 @@ func (d *due) explain() {
 	if i.Explained != nil && (i.Explained.Evidence == i.EvidenceID || i.Explained.Failure.IsEmpty()) {
 		return // one answer per incident; a failure is tried again on new evidence
 	}
-	d.every(d.rules.Timing.Debounce, Explain, DoExplain, string(i.EvidenceID.Short()))
+	d.every(d.rules.Timing.Debounce, Explain, DoExplain, i.EvidenceID.Short())
 }
 
 // AnnounceAt is when the card of a finding may appear.
@@ -280,7 +280,7 @@ func (d *due) act() {
 		d.add(Act, DoPropose, fmt.Sprint(cur.N))
 	case cur != nil && cur.Proposed != nil && cur.Lapsed == "" && cur.Decided == nil && d.lapse(*cur):
 	case i.Undoing != nil:
-		d.add(Act, DoPlan, "undo:"+string(i.Undoing.Digest.Short()))
+		d.add(Act, DoPlan, "undo:"+i.Undoing.Digest.Short())
 	default:
 		d.plan()
 	}

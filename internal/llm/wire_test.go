@@ -254,7 +254,7 @@ func TestResponsesThatMakeNoSenseAreSurvived(t *testing.T) {
 
 func TestNothingIsContinuedBehindOurBack(t *testing.T) {
 	sent := 0
-	body := `{"candidates":[{"finishReason":"CONTINUATION","content":{"parts":[{"text":"{"}]}}],"continuationToken":"AAAA"}`
+	body := `{"candidates":[{"finishReason":"CONTINUATION","content":{"parts":[{"text":"{"}]},"continuationToken":"AAAA"}]}`
 	e := newExplainer(t, Config{Provider: "gemini", Model: flash, APIKey: "k", Transport: transport(func(r *http.Request) (*http.Response, error) {
 		if sent++; sent > 1 {
 			return nil, errors.New("enough")

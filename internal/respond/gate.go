@@ -75,8 +75,9 @@ func (g *GateEffects) Run(ctx context.Context, i incident.Incident, step inciden
 		return g.launch(ctx, i)
 	case incident.DoReport:
 		return g.report(ctx, i)
+	default:
+		return nil, fmt.Errorf("the gate has no step %d", step.Do)
 	}
-	return nil, fmt.Errorf("the gate has no step %d", step.Do)
 }
 
 func (g *GateEffects) card(ctx context.Context, i incident.Incident) ([]incident.Body, error) {

@@ -20,7 +20,7 @@ func (g *GateEffects) judge(ctx context.Context, i incident.Incident, now time.T
 	if err != nil {
 		return nil, fmt.Errorf("ask Slack who pressed: %w", err)
 	}
-	cur, refusal := standing(i, click, g.Policy.Digest())
+	cur, refusal := standing(i, click, g.Policy.Digest(), now)
 	if refusal.IsEmpty() && !who.Member {
 		refusal = redact.Sprintf("%s, so this press does not count", who.Why)
 	}
@@ -61,7 +61,7 @@ func (g *GateEffects) judge(ctx context.Context, i incident.Incident, now time.T
 
 // standing checks that the click is about something that still stands, and says
 // in one sentence what does not.
-func standing(i incident.Incident, click incident.Clicked, inForce action.Hash) (*incident.Attempt, redact.Text) {
+func standing(i incident.Incident, click incident.Clicked, inForce action.Hash, now time.Time) (*incident.Attempt, redact.Text) {
 	card, _ := i.Thread()
 	if !click.Genuine || click.Channel != card.Channel || click.Message != card.TS {
 		return nil, redact.Literal("this is not the card that Countersign posted, so the press does not count")
@@ -91,7 +91,8 @@ func standing(i incident.Incident, click incident.Clicked, inForce action.Hash) 
 		return nil, redact.Literal("this fix is not open for approval")
 	case cur.Proposed.Terms.Policy != inForce:
 		return nil, redact.Literal("the policy has changed since this was offered: wait for the new card")
-	case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt):
+	case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt), !now.Before(cur.Proposed.Terms.ExpiresAt):
+		// A press in time that is judged late could get no order any more.
 		return nil, redact.Literal("this offer has expired")
 	}
 	for _, v := range cur.Votes {

@@ -84,6 +84,7 @@ func New(cfg Config) *Responder {
 // asking what is due for every incident that the store has open, which is how a
 // crash is survived.
 func (r *Responder) Run(ctx context.Context) error {
+	defer r.queue.ShutDown()
 	changes, err := r.cfg.Store.Changes(ctx)
 	if err != nil {
 		return fmt.Errorf("follow the store: %w", err)
@@ -170,11 +171,13 @@ func (r *Responder) serve(ctx context.Context, k key) {
 		if step.Lane != k.lane {
 			continue
 		}
-		r.markRun(k.id, step.Key, now)
 		if err := r.run(ctx, i, step, now); err != nil {
 			r.retry(k, step.Key, err)
 			return
 		}
+		// Only what succeeded is paced: a question whose one look failed has
+		// to be looked into again.
+		r.markRun(k.id, step.Key, now)
 		r.queue.Forget(k)
 		r.queue.AddAfter(k, 10*time.Millisecond) // the next step of the lane, or the time to wait for
 		return

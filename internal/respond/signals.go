@@ -2,6 +2,7 @@ package respond
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/incident"
@@ -30,6 +31,12 @@ func (r *Responder) TakeSignals(ctx context.Context, cfg SignalConfig, signals <
 			}
 			for try := 0; ctx.Err() == nil; try++ {
 				err := r.take(ctx, cfg, s, priors)
+				var forged *UntrustedError
+				if errors.As(err, &forged) {
+					// Waiting would hold up every other signal.
+					r.cfg.Log.Error("a signal was dropped: its incident is not trusted", "subject", s.Subject.String(), "err", err)
+					break
+				}
 				if err == nil {
 					break
 				}
@@ -79,9 +86,12 @@ func (r *Responder) take(ctx context.Context, cfg SignalConfig, s incident.Signa
 		if err != nil {
 			return err
 		}
-		if i.Closed == "" {
+		switch {
+		case i.ID == "": // the store has lost it
+			delete(known, fingerprint)
+		case i.Closed == "":
 			view.Open = triage.PriorOf(i)
-		} else {
+		default:
 			view.Last = triage.PriorOf(i)
 		}
 	}

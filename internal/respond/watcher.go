@@ -56,8 +56,9 @@ func (w *WatcherEffects) Run(ctx context.Context, i incident.Incident, step inci
 		return []incident.Body{&incident.Closed{Why: step.Arg}}, nil
 	case incident.DoExplain:
 		return w.explain(ctx, i)
+	default:
+		return nil, fmt.Errorf("the watcher has no step %d", step.Do)
 	}
-	return nil, fmt.Errorf("the watcher has no step %d", step.Do)
 }
 
 // look collects and diagnoses. It says something only when what it found
