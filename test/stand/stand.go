@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,6 +54,22 @@ type Stand struct {
 	settings map[string]string
 	binary   string
 	process  *Process
+	lock     *os.File
+}
+
+// takeLock keeps two stands of one name apart: they would share namespaces, and
+// the first to end would take the other's away.
+func takeLock(name string) (*os.File, error) {
+	path := filepath.Join(os.TempDir(), "countersign-stand-"+name+".lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("make a lock: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("another %q runs on this machine already (lock %s)", name, path)
+	}
+	return f, nil
 }
 
 // New sets everything up but the product's process. On an error nothing is left.
@@ -67,6 +84,9 @@ func New(ctx context.Context, cfg Config) (s *Stand, err error) {
 			s = nil
 		}
 	}()
+	if s.lock, err = takeLock(cfg.Name); err != nil {
+		return s, err
+	}
 	if s.Dir, err = os.MkdirTemp("", "countersign-"+cfg.Name+"-"); err != nil {
 		return s, fmt.Errorf("make a directory: %w", err)
 	}
@@ -202,6 +222,10 @@ func writeKubeconfig(path string, conn *rest.Config) error {
 // Close stops the product, takes the wall and the namespaces down and removes
 // the directory. It may be called at any point.
 func (s *Stand) Close() error {
+	if s.lock == nil {
+		return nil // nothing was made
+	}
+	defer s.lock.Close()
 	var errs []error
 	if s.process != nil {
 		errs = append(errs, s.process.Stop())
