@@ -10,7 +10,7 @@ import (
 )
 
 func newKeys() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Make or show the gate's keys"}
+	cmd := group("keys", "Make or show the gate's keys")
 	start := &cobra.Command{Use: "init", Short: "Write a new signing key and a new seal key; never replaces any", Args: cobra.NoArgs}
 	to := start.Flags().String("dir", "keys", "directory to write them into")
 	start.RunE = func(*cobra.Command, []string) error { return app.MakeKeys(*to) }

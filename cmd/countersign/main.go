@@ -55,3 +55,17 @@ Try it on any cluster, no configuration needed:
 	root.AddCommand(newRun(), newScan(), newDiagnose(), newRedact(), newAudit(), newIncident(), newConfig(), newKeys(), newVersion())
 	return root
 }
+
+// group is a command that only holds others. cobra would answer a misspelt
+// subcommand with the help text and exit code 0.
+func group(use, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q for %q (see: %s --help)", args[0], cmd.CommandPath(), cmd.CommandPath())
+			}
+			return cmd.Help()
+		},
+	}
+}

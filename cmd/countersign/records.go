@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +10,7 @@ import (
 )
 
 func newAudit() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Export the audit log, or prove that an export is whole"}
+	cmd := group("audit", "Export the audit log, or prove that an export is whole")
 	cmd.AddCommand(newAuditExport(), newAuditVerify())
 	return cmd
 }
@@ -48,6 +47,9 @@ func newAuditVerify() *cobra.Command {
 	anchor := cmd.Flags().String("anchor", "", "file with the head kept in the cluster")
 	output := cmd.Flags().StringP("output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *output != "text" && *output != "json" {
+			return fmt.Errorf("--output %q: use text or json", *output)
+		}
 		report, err := app.AuditVerify(args[0], *keys, *anchor)
 		if err != nil {
 			return err
@@ -73,7 +75,7 @@ func newAuditVerify() *cobra.Command {
 }
 
 func newIncident() *cobra.Command {
-	cmd := &cobra.Command{Use: "incident", Short: "List or export incidents from the store"}
+	cmd := group("incident", "List or export incidents from the store")
 	list := &cobra.Command{Use: "list", Short: "List incidents, newest first", Args: cobra.NoArgs}
 	loadList := settingsFlag(list)
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -81,7 +83,7 @@ func newIncident() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return app.IncidentList(cmd.Context(), s, os.Stdout)
+		return app.IncidentList(cmd.Context(), s, cmd.OutOrStdout())
 	}
 	export := &cobra.Command{Use: "export ID", Short: "Write one incident's events, one JSON line each", Args: cobra.ExactArgs(1)}
 	loadExport := settingsFlag(export)
@@ -90,7 +92,7 @@ func newIncident() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return app.IncidentExport(cmd.Context(), s, args[0], os.Stdout)
+		return app.IncidentExport(cmd.Context(), s, args[0], cmd.OutOrStdout())
 	}
 	cmd.AddCommand(list, export)
 	return cmd

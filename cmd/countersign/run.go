@@ -45,9 +45,9 @@ All settings: countersign config print`,
 		default:
 			return fmt.Errorf("--role %q: use watcher, gate or all", *role)
 		}
-		var level slog.Level
-		if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
-			return fmt.Errorf("LOG_LEVEL %q: use debug, info, warn or error", settings.LogLevel)
+		level, err := settings.Level()
+		if err != nil {
+			return err
 		}
 		log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 		return app.Run(cmd.Context(), settings, roles, log)
@@ -56,7 +56,7 @@ All settings: countersign config print`,
 }
 
 func newConfig() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check or print the settings"}
+	cmd := group("config", "Check or print the settings")
 	check := &cobra.Command{Use: "check", Short: "Check the settings and say what is wrong with them", Args: cobra.NoArgs}
 	loadCheck := settingsFlag(check)
 	check.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,7 +57,10 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	}
 	launcher, err := jobs.New(jobs.Config{REST: conn, Template: s.JobTemplate(keys), Redactor: redactor, Logger: log})
 	if err != nil {
-		return err
+		return fmt.Errorf("EXECUTOR_IMAGE, EXECUTOR_NAMESPACE: %w", err)
+	}
+	if _, err := launcher.ServerNow(ctx); err != nil {
+		return fmt.Errorf("GATE_KUBECONFIG, KUBECONFIG: the API server does not answer the gate; check the kubeconfig, its context and the network: %w", err)
 	}
 	slack, err := newSlack(s, keys, redactor, log)
 	if err != nil {
@@ -116,6 +121,9 @@ func checkChain(ctx context.Context, chain *audit.Chain, keys Keys, log *slog.Lo
 	if errors.As(err, &forgotten) {
 		return fmt.Errorf("%w; restore the store, or delete ConfigMap %s to start a new audit log", err, admission.AnchorName)
 	}
+	if apierrors.IsUnauthorized(err) {
+		return fmt.Errorf("GATE_KUBECONFIG, KUBECONFIG: the API server does not accept the gate's credentials; renew the kubeconfig or the ServiceAccount token: %w", err)
+	}
 	if err != nil {
 		log.Warn("the audit anchor could not be compared with the store", "err", err)
 	}
@@ -139,8 +147,13 @@ func newPolicy(ctx context.Context, s Settings, redactor *redact.Redactor) (*pol
 	settings.Approvers, settings.PerHour, settings.Floor = approvers, s.ChangesPerHour, s.ConfidenceFloor
 	settings.Protected = s.protected()
 	engine, err := policy.New(ctx, source, settings, redactor)
+	if err == nil {
+		// A policy that does not answer would show at the first fault only.
+		_, err = engine.Decide(ctx, policy.Input{Stage: policy.Propose, Now: time.Now(), Mode: incident.ModeOff})
+	}
 	if err != nil && s.PolicyFile != "" {
-		return nil, fmt.Errorf("POLICY_FILE %s: %w", s.PolicyFile, err)
+		said := strings.Join(strings.Split(err.Error(), "\n"), "; ") // OPA lists its findings on lines
+		return nil, fmt.Errorf("POLICY_FILE %s (unset it for the policy that is built in): %s", s.PolicyFile, said)
 	}
 	return engine, err
 }
@@ -178,29 +191,53 @@ func newSlack(s Settings, keys Keys, redactor *redact.Redactor, log *slog.Logger
 	})
 }
 
-// history reads from the log which changes were made within the last hour.
+// folded is what one incident's first records say about its executions.
+type folded struct {
+	records int
+	runs    []policy.Execution
+}
+
+// history reads from the log which changes were made within the last hour. A
+// press waits for it, so that an incident is folded again only when it has new
+// records.
 func history(st storage, sealer *incident.Sealer) func(context.Context) ([]policy.Execution, error) {
+	var mu sync.Mutex
+	known := map[incident.ID]folded{}
 	return func(ctx context.Context) ([]policy.Execution, error) {
+		mu.Lock()
+		defer mu.Unlock()
 		ids, err := st.Live(ctx, time.Hour)
 		if err != nil {
 			return nil, err
 		}
 		var runs []policy.Execution
+		live := make(map[incident.ID]folded, len(ids))
 		for _, id := range ids {
 			records, err := st.Load(ctx, id)
 			if err != nil {
 				return nil, err
 			}
-			i, _ := incident.Replay(records, sealer)
-			for _, a := range i.Attempts {
-				if a.Launched != nil {
-					at := a.Launched.ExpiresAt.Add(-action.OrderLife)
-					runs = append(runs, policy.Execution{Job: a.Launched.Job, Namespace: i.Subject.Namespace, At: at})
-				}
+			f, ok := known[id]
+			if !ok || f.records != len(records) {
+				f = folded{records: len(records), runs: executions(records, sealer)}
 			}
+			live[id] = f
+			runs = append(runs, f.runs...)
 		}
+		known = live
 		return runs, nil
 	}
+}
+
+func executions(records []incident.Record, sealer *incident.Sealer) (runs []policy.Execution) {
+	i, _ := incident.Replay(records, sealer)
+	for _, a := range i.Attempts {
+		if a.Launched != nil {
+			at := a.Launched.ExpiresAt.Add(-action.OrderLife)
+			runs = append(runs, policy.Execution{Job: a.Launched.Job, Namespace: i.Subject.Namespace, At: at})
+		}
+	}
+	return runs
 }
 
 // anchor keeps the audit head in a ConfigMap.

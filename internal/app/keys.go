@@ -60,8 +60,10 @@ func MakeKeys(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the key directory: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, signingFile)); !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s holds keys already; approvals under way would be void if they were replaced", dir)
+	for _, name := range []string{signingFile, sealFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s holds keys already (%s); approvals under way would be void if they were replaced", dir, name)
+		}
 	}
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

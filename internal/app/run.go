@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -51,7 +52,14 @@ func Run(ctx context.Context, s Settings, roles Roles, log *slog.Logger) error {
 		return err
 	}
 	rules := incident.Rules{Timing: s.Timing(), Model: s.AIAPIKey != "" && s.AIProvider != "none", Mode: s.Mode}
+	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
+	// Also where the second role does not start: the first is over before the
+	// store is closed beneath it.
+	cleanup.push(func() {
+		cancel()
+		_ = group.Wait()
+	})
 
 	if roles.Watcher && roles.Gate {
 		log.Warn("both roles share this process: the walls between reading the cluster, holding Slack's tokens and signing orders are accounts of the API server only")
@@ -91,6 +99,7 @@ func openStore(ctx context.Context, s Settings, cleanup *stack) (storage, error)
 	if err != nil {
 		return nil, errors.New("REDIS_URL: not a redis:// or rediss:// address")
 	}
+	logging.Disable() // every failed dial would be a line; what matters reaches us as errors
 	client := redis.NewClient(options)
 	cleanup.push(func() { client.Close() })
 	r := store.NewRedis(client, s.ClusterName)

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -187,6 +188,29 @@ func (s Settings) check() error {
 			errs = append(errs, fmt.Errorf("namespaceModes.%s: %w", ns, err))
 		}
 	}
+	errs = append(errs, s.checkDurations()...)
+	if s.AIProvider != "gemini" && s.AIProvider != "openai" && s.AIProvider != "none" {
+		errs = append(errs, fmt.Errorf("AI_PROVIDER: %q is not known; use gemini, openai (any compatible endpoint) or none", s.AIProvider))
+	}
+	if !(s.ConfidenceFloor >= 0 && s.ConfidenceFloor <= 1) { // so that NaN is refused
+		errs = append(errs, fmt.Errorf("CONFIDENCE_FLOOR: %v is not between 0 and 1", s.ConfidenceFloor))
+	}
+	if s.ChangesPerHour < 0 {
+		errs = append(errs, fmt.Errorf("CHANGES_PER_HOUR: %d is below 0; 0 allows no change at all", s.ChangesPerHour))
+	}
+	if s.HealthPort < 0 || s.HealthPort > 65535 {
+		errs = append(errs, fmt.Errorf("HEALTH_PORT: %d is no port; 0 turns the health server off", s.HealthPort))
+	}
+	if _, err := s.Level(); err != nil {
+		errs = append(errs, err)
+	}
+	sort.Slice(errs, func(a, b int) bool { return errs[a].Error() < errs[b].Error() })
+	return errors.Join(errs...)
+}
+
+// checkDurations refuses what would stop the loop or run backwards.
+func (s Settings) checkDurations() []error {
+	var errs []error
 	for name, d := range map[string]duration{
 		"DEBOUNCE": s.Debounce, "APPROVAL_TTL": s.ApprovalTTL, "VERIFY_WINDOW": s.VerifyWindow,
 	} {
@@ -194,14 +218,24 @@ func (s Settings) check() error {
 			errs = append(errs, fmt.Errorf("%s: %s must be longer than nothing", name, time.Duration(d)))
 		}
 	}
-	if s.AIProvider != "gemini" && s.AIProvider != "openai" && s.AIProvider != "none" {
-		errs = append(errs, fmt.Errorf("AI_PROVIDER: %q is not known; use gemini, openai (any compatible endpoint) or none", s.AIProvider))
+	for name, d := range map[string]duration{
+		"HOLD_IMMEDIATE": s.HoldImmediate, "HOLD_SETTLING": s.HoldSettling, "HOLD_PENDING": s.HoldPending,
+		"QUIET_PERIOD": s.QuietPeriod, "UNDO_WINDOW": s.UndoWindow,
+	} {
+		if d < 0 {
+			errs = append(errs, fmt.Errorf("%s: %s is below 0; use 0s for none", name, time.Duration(d)))
+		}
 	}
-	if s.ConfidenceFloor < 0 || s.ConfidenceFloor > 1 {
-		errs = append(errs, fmt.Errorf("CONFIDENCE_FLOOR: %v is not between 0 and 1", s.ConfidenceFloor))
+	return errs
+}
+
+// Level is the least level that is logged.
+func (s Settings) Level() (slog.Level, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		return 0, fmt.Errorf("LOG_LEVEL: %q is not known; use debug, info, warn or error", s.LogLevel)
 	}
-	sort.Slice(errs, func(a, b int) bool { return errs[a].Error() < errs[b].Error() })
-	return errors.Join(errs...)
+	return level, nil
 }
 
 // parseMode reads a remediation mode. "api" is what older installations of
@@ -266,7 +300,7 @@ func (s Settings) Approvers() (map[string][]string, error) {
 	for ns, ids := range out {
 		for _, id := range ids {
 			if len(id) < 2 || !strings.ContainsRune("UWS", rune(id[0])) || strings.ToUpper(id) != id {
-				return nil, fmt.Errorf("approver %q (namespace %s) is not a Slack user id (U…, W…) or user group id (S…); names and e-mail addresses are not accepted", id, ns)
+				return nil, fmt.Errorf("ALLOWED_APPROVERS, ALLOWED_APPROVERS_FILE, namespaceApprovers: %q (namespace %s) is not a Slack user id (U…, W…) or user group id (S…); names and e-mail addresses are not accepted", id, ns)
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func startWatcher(ctx context.Context, group *errgroup.Group, s Settings, st sto
 		return err
 	}
 	if err := w.Check(ctx); err != nil {
-		return err
+		return fmt.Errorf("WATCHER_KUBECONFIG, KUBECONFIG: %w", err)
 	}
 	record, err := calibrate.Shipped()
 	if err != nil {

@@ -107,7 +107,7 @@ func proveEnvVar(l *look, f fault) (proof, bool) {
 	}
 	lines := l.logLines(f)
 	for n := len(lines) - 1; n >= 0; n-- {
-		name, ok := parseUnsetVar(lines[n].String())
+		name, ok := unsetIn(lines, n)
 		if !ok || f.setsVar(name) {
 			continue
 		}

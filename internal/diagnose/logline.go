@@ -74,15 +74,54 @@ var unsetVar = []*regexp.Regexp{
 	regexp.MustCompile(`\b(` + variable + `): (?:parameter not set|parameter null or not set|unbound variable)`),
 	regexp.MustCompile(`(?i:environment variable|env(?:ironment)? var|env|variable)(?: named| called)? ["'` + "`" + `]?(` + variable + `)["'` + "`" + `]?(?: is| was| has)?(?: a)? ?(?i:not set|unset|undefined|missing|required|not defined|not found|not provided|empty|must be set|should not be empty|no value)`),
 	regexp.MustCompile(`(?i:missing|unset|undefined|set the|define the|required)(?i: required| mandatory)?(?i: environment variable| env(?:ironment)? var(?:iable)?| env| variable)(?i:s)?:? ["'` + "`" + `]?(` + variable + `)\b`),
-	regexp.MustCompile(`\b(` + variable + `):? (?:is |was )?(?:not set|unset|undefined|missing|not defined|not provided|empty|required but|must be set|must be provided|must not be empty|is required|required)\b`),
+	// Without the word "variable" a name must look like one: SKU is required may
+	// be a field of a record.
+	regexp.MustCompile(`\b([A-Z][A-Z0-9]*_[A-Z0-9_]*):? (?:is |was )?(?:not set|unset|undefined|missing|not defined|not provided|empty|required but|must be set|must be provided|must not be empty|is required|required)\b`),
+	regexp.MustCompile(`(?:^|\s|/)\S*sh: (?:line )?(?:\d+: )?(` + variable + `): `), // ${NAME:?any words}
+	// the name first: SESSION_KEY environment variable is required
+	regexp.MustCompile(`\b(` + variable + `) (?i:environment variable|env(?:ironment)? var)(?: is| was| has)?(?: not)? ?(?i:required|set|unset|undefined|missing|defined|found|provided|empty|must be set)\b`),
+	regexp.MustCompile(`(?i:set|specify|provide|define|export) (?i:the )?["'` + "`" + `]?(` + variable + `)["'` + "`" + `]? (?i:environment variable|env(?:ironment)? var|to a non-empty value)`),
+	regexp.MustCompile(`(?i:environment variable|env var) (?i:not found|missing|not set|required): ["'` + "`" + `]?(` + variable + `)\b`),
+	regexp.MustCompile(`\b(` + variable + `) (?i:not found\. declare it as envvar)`),
+	regexp.MustCompile(`(?i:required variable) (` + variable + `) (?i:is missing)`),
+	regexp.MustCompile(`key not found: "(` + variable + `)" \(KeyError\)`), // Ruby's ENV.fetch
+	regexp.MustCompile(`Could not resolve placeholder '(` + variable + `)'`),
 	regexp.MustCompile(`required key (` + variable + `) missing value`),
-	regexp.MustCompile(`KeyError: ['"](` + variable + `)['"]`),
 }
 
 // parseUnsetVar reads the name of a variable that a log line calls unset.
 func parseUnsetVar(line string) (name string, ok bool) {
+	if mild.MatchString(line) {
+		return "", false
+	}
 	for _, re := range unsetVar {
 		if m := re.FindStringSubmatch(line); m != nil && !level.MatchString(m[1]) {
+			return m[1], true
+		}
+	}
+	return "", false
+}
+
+// mild marks a line by which a program says that it goes on without the
+// variable: that did not end it.
+var mild = regexp.MustCompile(`(?i)^\W*(?:[-\d:.,tz/ ]+\W+)?(?:warn(?:ing)?|info|debug|notice)\b|\blevel="?(?:warn(?:ing)?|info|debug)\b|"level":"(?:warn(?:ing)?|info|debug)"|\b(?:using|default(?:s|ing)? to|by default|fall(?:ing|s)? back|fallback|going|disabled|skipping|ignored|optional)\b`)
+
+// keyError is Python's word for any dictionary; only the environment's counts.
+var keyError = regexp.MustCompile(`^KeyError: ['"](` + variable + `)['"]`)
+
+// unsetIn reads the variable that line n calls unset, by itself or with the
+// lines around it.
+func unsetIn(lines []redact.Text, n int) (name string, ok bool) {
+	line := lines[n].String()
+	if name, ok = parseUnsetVar(line); ok {
+		return name, true
+	}
+	m := keyError.FindStringSubmatch(line)
+	if m == nil {
+		return "", false
+	}
+	for _, before := range lines[max(0, n-6):n] {
+		if strings.Contains(before.String(), "environ") {
 			return m[1], true
 		}
 	}
@@ -115,7 +154,7 @@ type clue struct {
 // clues are tried in this order.
 var clues = []clue{
 	{incident.DependencyUnavailable, regexp.MustCompile(`(?i)connection refused|econnrefused|no route to host|etimedout|i/o timeout|connection timed out|could not connect|can't connect|connection reset|econnreset|connection to .* failed|server closed the connection|host is unreachable`), redact.Literal("the log speaks of a dependency that cannot be reached")},
-	{incident.DNSFailure, regexp.MustCompile(`(?i)no such host|enotfound|name or service not known|temporary failure in name resolution|eai_again|bad address|could not translate host name|could not resolve host|unknown host|nxdomain`), redact.Literal("the log speaks of a name that does not resolve")},
+	{incident.DNSFailure, regexp.MustCompile(`(?i)no such host|\benotfound\b|name or service not known|temporary failure in name resolution|eai_again|bad address|could not translate host name|could not resolve host|unknown host|nxdomain`), redact.Literal("the log speaks of a name that does not resolve")},
 	{incident.CredentialsRejected, regexp.MustCompile(`(?i)authentication failed|access denied for user|invalid password|wrongpass|noauth|401 unauthorized|invalid credentials|login failed`), redact.Literal("the log speaks of rejected credentials")},
 	{incident.RBACForbidden, regexp.MustCompile(`(?i)is forbidden: user|403 forbidden|cannot (?:get|list|watch|create|update|patch|delete) resource`), redact.Literal("the log speaks of a missing permission")},
 	{incident.CertificateInvalid, regexp.MustCompile(`(?i)x509: |certificate (?:has expired|verify failed|signed by unknown)|cert_has_expired|self[- ]signed certificate`), redact.Literal("the log speaks of a certificate that is not accepted")},

@@ -72,7 +72,6 @@ func TestLogsNameUnsetVariables(t *testing.T) {
 		`Error: environment variable "API_URL" must be set`:                      "API_URL",
 		"missing required environment variable: STRIPE_ACCOUNT":                  "STRIPE_ACCOUNT",
 		"Missing env var SHOP_REGION":                                            "SHOP_REGION",
-		"KeyError: 'SHOP_DB'":                                                    "SHOP_DB",
 		"required key SHOP_DB missing value":                                     "SHOP_DB",
 		"panic: SHOP_DB is required":                                             "SHOP_DB",
 		"DATABASE_URL not set, exiting":                                          "DATABASE_URL",

@@ -179,44 +179,58 @@ type Untrusted struct {
 // rests on it. sealer is nil for the watcher, which has no key and believes
 // nothing that a seal would have to prove.
 func Replay(records []Record, sealer *Sealer) (Incident, []Untrusted) {
-	var (
-		state Incident
-		bad   []Untrusted
-	)
-	for n, r := range records {
-		reason := ""
-		env, err := open(r.Raw)
-		var e Event
-		if err == nil {
-			e, err = decodeEvent(env.Event)
-		}
-		switch {
-		case err != nil:
-			reason = err.Error()
-		case n > 0 && e.Incident != state.ID:
-			reason = "the event is of another incident"
-		case e.Version != n+1 || e.Prev != state.Head:
-			reason = "the event does not follow its predecessor"
-		case sealer != nil && !sealer.authentic(e, env):
-			reason = "the seal is wrong"
-		}
-		if reason == "" {
-			next, err := state.Apply(e)
-			if err != nil {
-				reason = err.Error()
-			} else {
-				next.Version, next.Head = e.Version, r.Hash()
-				state = next
-				continue
-			}
-		}
-		for ; n < len(records); n++ {
-			bad = append(bad, Untrusted{Version: n + 1, Reason: reason})
-			reason = "it rests on an untrusted event"
-		}
-		break
+	return Incident{}.Follow(records, sealer)
+}
+
+// Follow goes on where i stands: records are all of the incident's, and those up
+// to i.Version are the ones that made i. If they are not (the store was changed
+// under us), everything is set aside.
+func (i Incident) Follow(records []Record, sealer *Sealer) (Incident, []Untrusted) {
+	if len(records) < i.Version || i.Version > 0 && records[i.Version-1].Hash() != i.Head {
+		return i, setAside(0, len(records), "the records are not those that were read before")
 	}
-	return state, bad
+	state := i
+	for n := i.Version; n < len(records); n++ {
+		next, reason := state.follow(records[n], sealer)
+		if reason != "" {
+			return state, setAside(n, len(records), reason)
+		}
+		state = next
+	}
+	return state, nil
+}
+
+func setAside(from, to int, reason string) []Untrusted {
+	bad := []Untrusted{{Version: from + 1, Reason: reason}}
+	for n := from + 1; n < to; n++ {
+		bad = append(bad, Untrusted{Version: n + 1, Reason: "it rests on an untrusted event"})
+	}
+	return bad
+}
+
+// follow is the fold's one step; reason says why it cannot be taken.
+func (i Incident) follow(r Record, sealer *Sealer) (next Incident, reason string) {
+	env, err := open(r.Raw)
+	if err != nil {
+		return i, err.Error()
+	}
+	e, err := decodeEvent(env.Event)
+	switch {
+	case err != nil:
+		return i, err.Error()
+	case i.Version > 0 && e.Incident != i.ID:
+		return i, "the event is of another incident"
+	case e.Version != i.Version+1 || e.Prev != i.Head:
+		return i, "the event does not follow its predecessor"
+	case sealer != nil && !sealer.authentic(e, env):
+		return i, "the seal is wrong"
+	}
+	next, err = i.Apply(e)
+	if err != nil {
+		return i, err.Error()
+	}
+	next.Version, next.Head = e.Version, r.Hash()
+	return next, ""
 }
 
 // ErrConflict is what a store answers when an incident has moved on since it

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -38,16 +37,13 @@ type thread struct {
 	err      error
 	strange  map[string]redact.Text // why a person is no full member
 	whispers []string
-	posted   int
 }
 
 func (t *thread) Card(context.Context, incident.Incident, incident.Posted) (incident.Posted, error) {
-	t.posted++
 	return incident.Posted{Channel: "C1", TS: "1.1"}, t.err
 }
 
 func (t *thread) Note(context.Context, incident.Posted, redact.Text) (string, error) {
-	t.posted++
 	return "1.2", t.err
 }
 
@@ -275,36 +271,4 @@ func (w *world) applied() {
 		Execution: job, Mode: action.Apply, State: remediate.Applied, UID: web.UID, Before: before, After: after,
 	})
 	w.act(incident.DoReport)
-}
-
-// effects is a role's steps as a function, with a count of what runs at once.
-type effects struct {
-	do func(ctx context.Context, i incident.Incident, step incident.Step) ([]incident.Body, error)
-
-	mu   sync.Mutex
-	now  map[key]int
-	most map[key]int // at once, by incident and lane
-	all  int         // steps under way
-	peak int
-	ran  []time.Time
-}
-
-func (e *effects) Run(ctx context.Context, i incident.Incident, step incident.Step, now time.Time) ([]incident.Body, error) {
-	k := key{i.ID, step.Lane}
-	e.mu.Lock()
-	if e.now == nil {
-		e.now, e.most = map[key]int{}, map[key]int{}
-	}
-	e.now[k]++
-	e.all++
-	e.most[k], e.peak = max(e.most[k], e.now[k]), max(e.peak, e.all)
-	e.ran = append(e.ran, now)
-	e.mu.Unlock()
-	defer func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.now[k]--
-		e.all--
-	}()
-	return e.do(ctx, i, step)
 }

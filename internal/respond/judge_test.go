@@ -2,6 +2,7 @@ package respond
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"strings"
 	"testing"
@@ -99,7 +100,7 @@ func TestOneApprovalIsDecidedOrderedExecutedAndNamed(t *testing.T) {
 	digest := w.offered()
 	w.applied()
 	cur := w.load().Current()
-	order, err := action.ReadOrder(cur.Launched.Order, action.Keys{"k1": w.effects.Key.Public()})
+	order, err := action.ReadOrder(cur.Launched.Order, action.Keys{"k1": w.effects.Key.Private.Public().(ed25519.PublicKey)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +136,24 @@ func TestAQuorumOfTwoNeedsTwoPeople(t *testing.T) {
 	w.press(bob, incident.Approve, nil)
 	if got := w.thread.told(); !strings.Contains(got, "decided already; it runs at most once") {
 		t.Errorf("told %q", got)
+	}
+}
+
+func TestVotesForAnOfferThatWasPlannedAgainAreVoid(t *testing.T) {
+	w := newWorld(t, func(s *policy.Settings) { s.Quorum = map[string]int{"low": 2, "medium": 2, "high": 2} })
+	w.offered()
+	w.press(alice, incident.Approve, nil)
+	d := *w.load().Diagnosis
+	other := fixImage()
+	other.Action.Params.SetImage.To = "shop/web:0"
+	d.Candidates = []incident.Candidate{other}
+	w.says(w.watcher, &incident.Collected{Digest: after, Diagnosis: d})
+	w.act(incident.DoLapse)
+	w.rehearsed(before, after)
+	w.act(incident.DoPropose)
+	w.press(bob, incident.Approve, nil)
+	if cur := w.load().Current(); len(cur.Votes) != 1 || cur.Votes[0].Person.ID != bob.ID || cur.Decided != nil {
+		t.Errorf("after one vote for the new offer: %+v", cur)
 	}
 }
 

@@ -53,8 +53,9 @@ type Responder struct {
 	cfg   Config
 	queue workqueue.TypedRateLimitingInterface[key]
 
-	mu  sync.Mutex
-	ran map[incident.ID]map[string]time.Time // pacing only, see incident.Due
+	mu    sync.Mutex
+	known map[incident.ID]incident.Incident    // as last read, so that only what is new is folded
+	ran   map[incident.ID]map[string]time.Time // pacing only, see incident.Due
 }
 
 type key struct {
@@ -76,6 +77,7 @@ func New(cfg Config) *Responder {
 	return &Responder{
 		cfg:   cfg,
 		queue: workqueue.NewTypedRateLimitingQueue(limiter),
+		known: map[incident.ID]incident.Incident{},
 		ran:   map[incident.ID]map[string]time.Time{},
 	}
 }
@@ -156,8 +158,22 @@ func (r *Responder) work(ctx context.Context) {
 	}
 }
 
+// settle is how long a step that is under way may go on after the loop was told
+// to end. What it has sent must be written down, or it is sent again after the
+// restart: a second card.
+const settle = 3 * time.Second
+
+// outlast is a context that ends d after ctx.
+func outlast(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	return lasting, func() { stop(); cancel() }
+}
+
 // serve runs what is due in one lane of one incident, once.
 func (r *Responder) serve(ctx context.Context, k key) {
+	ctx, release := outlast(ctx, settle)
+	defer release()
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
 	i, err := r.Load(ctx, k.id)
@@ -216,13 +232,25 @@ func (r *Responder) retry(k key, doing string, err error) {
 // Load reads an incident and folds its records. What is not authentic is left
 // out and said in the log.
 func (r *Responder) Load(ctx context.Context, id incident.ID) (incident.Incident, error) {
+	// In this order: what is known must never be younger than what is read.
+	r.mu.Lock()
+	known := r.known[id]
+	r.mu.Unlock()
 	records, err := r.cfg.Store.Load(ctx, id)
 	if err != nil {
 		return incident.Incident{}, err
 	}
-	i, bad := incident.Replay(records, r.cfg.Sealer)
+	i, bad := known.Follow(records, r.cfg.Sealer)
 	if len(bad) > 0 {
 		return incident.Incident{}, &UntrustedError{Incident: id, Records: bad}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case i.Closed != "":
+		delete(r.known, id) // nobody would forget it later
+	case i.Version > r.known[id].Version:
+		r.known[id] = i
 	}
 	return i, nil
 }
@@ -323,4 +351,5 @@ func (r *Responder) forget(id incident.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.ran, id)
+	delete(r.known, id)
 }

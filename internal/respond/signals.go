@@ -83,12 +83,12 @@ func (r *Responder) take(ctx context.Context, cfg SignalConfig, s incident.Signa
 	view := triage.View{Quiet: cfg.Quiet, Scope: cfg.Scope}
 	if id, ok := known[fingerprint]; ok {
 		i, err := r.Load(ctx, id)
-		if err != nil {
-			return err
-		}
+		var forged *UntrustedError
 		switch {
-		case i.ID == "": // the store has lost it
-			delete(known, fingerprint)
+		case errors.As(err, &forged), err == nil && i.ID == "":
+			delete(known, fingerprint) // lost or forged: ask the store what is open
+		case err != nil:
+			return err
 		case i.Closed == "":
 			view.Open = triage.PriorOf(i)
 		default:
@@ -110,6 +110,9 @@ func (r *Responder) take(ctx context.Context, cfg SignalConfig, s incident.Signa
 		}
 		known[fingerprint] = id
 		if !opened { // another replica was first: merge what it does not have
+			if _, err := r.Load(ctx, id); err != nil {
+				return err
+			}
 			return r.take(ctx, cfg, s, known)
 		}
 	}

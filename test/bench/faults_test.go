@@ -77,6 +77,7 @@ func (b *bench) faults() {
 	b.Logf("failed state seen → card posted: %s", took)
 	b.Logf("  baseline, stand-in answers chat.postMessage: %s, %d calls limited", b.answered("chat.postMessage", began), b.limited(began))
 	b.Logf("  baseline, bare GET /version of the API server: %s", bare)
+	b.Logf("  baseline, load of the machine: %s", load())
 	b.weigh(fmt.Sprintf("with %d open incidents", len(names)))
 	if err := b.s.Kube.AppsV1().Deployments(faultsNS).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 		b.Error(err)

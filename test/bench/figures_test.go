@@ -3,7 +3,10 @@ package bench_test
 import (
 	"fmt"
 	"math"
+	"os"
+	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/countersign-dev/countersign/test/slackstub"
@@ -63,6 +66,16 @@ func (b *bench) bareGet() time.Duration {
 		b.Errorf("ask the API server for its version: %v", err)
 	}
 	return time.Since(start)
+}
+
+// load is how busy the machine is: on one that others use too, every figure
+// above a millisecond says more about them.
+func load() string {
+	raw, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s (1, 5, 15 minutes) on %d CPUs", strings.Join(strings.Fields(string(raw))[:3], " "), runtime.NumCPU())
 }
 
 // postedCards follows the channel: when the first card about each workload of a

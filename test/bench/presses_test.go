@@ -64,6 +64,7 @@ func (b *bench) presses() {
 	b.Logf("press sent → Job seen, without the stand-in's own answers: %s", net)
 	b.Logf("  baseline, stand-in answers users.info: %s", b.answered("users.info", began))
 	b.Logf("  baseline, bare GET /version of the API server: %s", figures{b.bareGet(), b.bareGet(), b.bareGet(), b.bareGet(), b.bareGet()})
+	b.Logf("  baseline, load of the machine: %s", load())
 	for _, name := range names {
 		if _, err := b.s.AwaitCard(ctx, 3*time.Minute, pressesNS, name, stand.Says("Recovered")); err != nil {
 			b.Errorf("LOST: %s did not recover: %v", name, err)
