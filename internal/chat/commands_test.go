@@ -52,7 +52,7 @@ func TestWhatPeopleTypeIsUnderstoodOrTheySeeWhatWasNot(t *testing.T) {
 }
 
 func FuzzParseCommand(f *testing.F) {
-	for _, s := range []string{"why deploy/cart -n shop", "<@U1> status", "help", "why -n", "why a/b\x00", "why a/b --namespace=‮x"} {
+	for _, s := range []string{"why deploy/cart -n shop", "<@U1> status", "help", "why -n", "why a/b\x00", "why a/b --namespace=\u202ex"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

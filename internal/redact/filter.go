@@ -66,7 +66,7 @@ func (f *filter) take(piece []byte, more bool) {
 	case more:
 		f.long = true
 		f.held.WriteString(withheldLine + "\n")
-		f.r.count("withheld", 1)
+		f.r.count("withheld")
 	default:
 		f.held.Write(piece)
 	}

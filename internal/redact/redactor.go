@@ -107,7 +107,7 @@ func (r *Redactor) WithScope(scope string) *Redactor {
 func (r *Redactor) Redact(s string) (t Text) {
 	defer func() {
 		if recover() != nil {
-			r.count("withheld", 1)
+			r.count("withheld")
 			t = Text{withheldError}
 		}
 	}()
@@ -118,7 +118,7 @@ func (r *Redactor) Redact(s string) (t Text) {
 	for range maxRounds {
 		next, late := r.round(s, deadline)
 		if late {
-			r.count("withheld", 1)
+			r.count("withheld")
 			return Text{withheldBudget}
 		}
 		if next == s {
@@ -126,7 +126,7 @@ func (r *Redactor) Redact(s string) (t Text) {
 		}
 		s = next
 	}
-	r.count("withheld", 1)
+	r.count("withheld")
 	return Text{withheldError}
 }
 
@@ -152,7 +152,7 @@ func (r *Redactor) round(s string, deadline time.Time) (string, bool) {
 		}
 		b.WriteString(sp.quote)
 		at = sp.end
-		r.count(sp.kind, 1)
+		r.count(sp.kind)
 	}
 	b.WriteString(s[at:])
 	return b.String(), false
@@ -162,7 +162,7 @@ func (r *Redactor) round(s string, deadline time.Time) (string, bool) {
 func (r *Redactor) limit(s string) string {
 	if len(s) > r.maxTotal {
 		cut := strings.LastIndexByte(s[:r.maxTotal-len(withheldTotal)-1], '\n')
-		r.count("withheld", 1)
+		r.count("withheld")
 		s = s[:cut+1] + withheldTotal
 	}
 	if len(s) <= r.maxLine {
@@ -179,19 +179,19 @@ func (r *Redactor) limit(s string) string {
 	for i, line := range lines {
 		if len(line) > r.maxLine {
 			lines[i] = withheldLine
-			r.count("withheld", 1)
+			r.count("withheld")
 		}
 	}
 	return strings.Join(lines, "\n")
 }
 
-func (r *Redactor) count(kind string, n int) {
+func (r *Redactor) count(kind string) {
 	if r == nil || r.counts == nil {
 		return
 	}
 	r.counts.mu.Lock()
 	defer r.counts.mu.Unlock()
-	r.counts.n[kind] += n
+	r.counts.n[kind]++
 }
 
 // Report counts what was hidden so far, by kind. It is a copy.

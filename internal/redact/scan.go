@@ -66,6 +66,7 @@ func (p *pass) scanShapes() {
 			}
 		case bracket:
 			i += p.skip(i)
+		case other:
 		}
 		i++
 		from = i

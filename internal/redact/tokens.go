@@ -38,9 +38,9 @@ func (a alphabet) has(c byte) bool {
 		return isAlnum(c) || c == '_' || c == '-' || c == '.'
 	case pathyBytes:
 		return isWordByte(c) || c == '.' || c == '@' || c == '%' || c == '~'
-	}
-	if a == cryptBytes {
+	case cryptBytes:
 		return isWordByte(c) || c == '.' || c == '$' || c == ','
+	case wordBytes:
 	}
 	return isAlnum(c) || c == '_' || c == '-'
 }

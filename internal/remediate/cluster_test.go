@@ -21,9 +21,9 @@ func TestOnARealClusterEachKindRehearsesWithoutTraceAndAppliesWhatItShowed(t *te
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			c := onCluster(t, kind)
-			a, r := c.rehearsed(c.realAction(kind))
+			a, _ := c.rehearsed(c.realAction(kind))
 			before := c.get(a)
-			a, r = c.rehearsed(a)
+			a, r := c.rehearsed(a)
 			if d := cmp.Diff(wishes(before), wishes(c.get(a))); d != "" {
 				t.Fatalf("a rehearsal left a trace:\n%s", d)
 			}

@@ -161,6 +161,9 @@ func (w *WatcherEffects) explain(ctx context.Context, i incident.Incident) ([]in
 		return nil, err
 	}
 	answer, err := w.Explainer.Explain(ctx, *i.Diagnosis, i.Evidence)
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // the process ends; that is no failure of the model, and it is asked again after the start
+	}
 	if err != nil {
 		answer = incident.Explained{Model: w.Explainer.Model(), Failure: redact.Literal("the model could not be asked")}
 	}

@@ -114,15 +114,6 @@ func (f *fakeAPI) put(resource string, obj metav1.Object) {
 	f.record(change{f.version, resource, kind, raw})
 }
 
-func (f *fakeAPI) remove(resource string, obj metav1.Object) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.version++
-	obj.SetResourceVersion(strconv.Itoa(f.version))
-	delete(f.objects[resource], obj.GetNamespace()+"/"+obj.GetName())
-	f.record(change{f.version, resource, "DELETED", encode(resource, obj)})
-}
-
 func (f *fakeAPI) record(c change) {
 	f.log = append(f.log, c)
 	close(f.changed)
@@ -163,12 +154,6 @@ func (f *fakeAPI) expire() {
 	defer f.mu.Unlock()
 	f.oldest, f.log = f.version+1, nil
 	f.version++
-}
-
-func (f *fakeAPI) count(m map[string]int, resource string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return m[resource]
 }
 
 func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request) {

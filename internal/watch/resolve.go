@@ -27,20 +27,20 @@ type kindName struct {
 }
 
 func kindNames() []kindName {
-	gvr := func(group, version, resource string) schema.GroupVersionResource {
-		return schema.GroupVersionResource{Group: group, Version: version, Resource: resource}
+	gvr := func(group, resource string) schema.GroupVersionResource {
+		return schema.GroupVersionResource{Group: group, Version: "v1", Resource: resource}
 	}
 	return []kindName{
-		{kind: "Deployment", resource: gvr("apps", "v1", "deployments"), words: []string{"deploy"}},
-		{kind: "Pod", resource: gvr("", "v1", "pods"), words: []string{"po"}},
-		{kind: "StatefulSet", resource: gvr("apps", "v1", "statefulsets"), words: []string{"sts"}},
-		{kind: "DaemonSet", resource: gvr("apps", "v1", "daemonsets"), words: []string{"ds"}},
-		{kind: "Job", resource: gvr("batch", "v1", "jobs")},
-		{kind: "CronJob", resource: gvr("batch", "v1", "cronjobs"), words: []string{"cj"}},
-		{kind: "ReplicaSet", resource: gvr("apps", "v1", "replicasets"), words: []string{"rs"}},
-		{kind: "Node", resource: gvr("", "v1", "nodes"), cluster: true, words: []string{"no"}},
-		{kind: "Service", resource: gvr("", "v1", "services"), words: []string{"svc"}},
-		{kind: "PersistentVolumeClaim", resource: gvr("", "v1", "persistentvolumeclaims"), words: []string{"pvc"}},
+		{kind: "Deployment", resource: gvr("apps", "deployments"), words: []string{"deploy"}},
+		{kind: "Pod", resource: gvr("", "pods"), words: []string{"po"}},
+		{kind: "StatefulSet", resource: gvr("apps", "statefulsets"), words: []string{"sts"}},
+		{kind: "DaemonSet", resource: gvr("apps", "daemonsets"), words: []string{"ds"}},
+		{kind: "Job", resource: gvr("batch", "jobs")},
+		{kind: "CronJob", resource: gvr("batch", "cronjobs"), words: []string{"cj"}},
+		{kind: "ReplicaSet", resource: gvr("apps", "replicasets"), words: []string{"rs"}},
+		{kind: "Node", resource: gvr("", "nodes"), cluster: true, words: []string{"no"}},
+		{kind: "Service", resource: gvr("", "services"), words: []string{"svc"}},
+		{kind: "PersistentVolumeClaim", resource: gvr("", "persistentvolumeclaims"), words: []string{"pvc"}},
 	}
 }
 

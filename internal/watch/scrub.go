@@ -89,9 +89,7 @@ func (g *gather) text(s *string) {
 // slimMeta keeps the names of field managers, which tell who else writes the
 // object, and drops the fields that they manage.
 func slimMeta(obj metav1.Object) {
-	if _, ok := obj.GetAnnotations()[lastApplied]; ok {
-		delete(obj.GetAnnotations(), lastApplied)
-	}
+	delete(obj.GetAnnotations(), lastApplied)
 	if _, pod := obj.(*corev1.Pod); pod {
 		obj.SetManagedFields(nil)
 		return
