@@ -36,7 +36,7 @@ func stageOf(i incident.Incident) stage {
 		return stage{mark: "🛠️", headline: redact.Sprintf("In the hands of %s", personText(*i.Taken))}
 	case cur != nil && cur.Executed != nil:
 		return stage{mark: "⛔", headline: redact.Literal("Not changed")}
-	case cur != nil && cur.Decided != nil && cur.Decided.Decision.Allow:
+	case cur != nil && cur.Decided != nil && cur.Decided.Decision.Allow && cur.Lapsed == "":
 		return stage{mark: "⏳", headline: redact.Literal("Approved")}
 	case cur != nil && cur.Open():
 		return stage{mark: "🔴", headline: redact.Literal("Waiting for approval")}

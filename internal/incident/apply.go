@@ -348,7 +348,7 @@ func (i *Incident) executed(b *Executed, at time.Time) error {
 
 func (i *Incident) lapsed(b *Lapsed) error {
 	cur := i.ByDigest(b.Digest)
-	if cur == nil || !cur.Open() {
+	if cur == nil || cur.Lapsed != "" || cur.Launched != nil {
 		return fmt.Errorf("%s is not open", b.Digest.Short())
 	}
 	cur.Lapsed = b.Why

@@ -250,7 +250,8 @@ func (g *GateEffects) launch(ctx context.Context, i incident.Incident) ([]incide
 		return nil, err
 	}
 	if !clock.Before(cur.Proposed.Terms.ExpiresAt) {
-		return nil, errors.New("the approval expired before its order was signed")
+		// Approved in time, but a crash or an outage kept the order back.
+		return []incident.Body{&incident.Lapsed{Digest: cur.Proposed.Digest, Why: "expired"}}, nil
 	}
 	name, err := action.JobName(action.Apply, cur.Proposed.Terms, 0)
 	if err != nil {
