@@ -34,7 +34,10 @@ type Finding struct {
 	Missing bool
 	// Settling marks a fault younger than the hold of its cause: it may pass.
 	Settling bool
-	Since    time.Time
+	// Rolling means that a rollout of the subject is under way: what is healthy
+	// now may be the old revision only.
+	Rolling bool
+	Since   time.Time
 }
 
 // Diagnose says what is wrong with subject: a workload, or anything below one,
@@ -54,6 +57,7 @@ func DiagnoseIndexed(x *kube.Index, subject action.Ref, opts Options) Finding {
 		f.Diagnosis.Summary = redact.Sprintf("%s was not found in namespace %s", refText(l.subject), text(l.subject.Namespace))
 		return f
 	}
+	f.Rolling = rolling(x, l.subject)
 	faults := l.faults()
 	if len(faults) == 0 {
 		f.Healthy = true
@@ -79,6 +83,20 @@ func DiagnoseIndexed(x *kube.Index, subject action.Ref, opts Options) Finding {
 	}
 	f.Settling = opts.Now.Sub(f.Since) < holds.For(d.Cause)
 	return f
+}
+
+// rolling reports whether the Deployment controller still has work to do.
+func rolling(x *kube.Index, subject action.Ref) bool {
+	d := x.Deployment(subject)
+	if d == nil {
+		return false
+	}
+	want := int32(1)
+	if d.Spec.Replicas != nil {
+		want = *d.Spec.Replicas
+	}
+	s := d.Status
+	return s.ObservedGeneration < d.Generation || s.UpdatedReplicas < want || s.Replicas > s.UpdatedReplicas
 }
 
 func confidence(opts Options, rule string) incident.Confidence {

@@ -314,8 +314,9 @@ func (d *due) plan() {
 		d.rules.mode(i.Subject.Namespace) == ModeOff {
 		return
 	}
-	if cur := i.Current(); cur != nil && (cur.Open() || cur.Verifying()) {
-		return
+	cur := i.Current()
+	if cur != nil && (cur.Open() || cur.Verifying() || cur.Concluded != nil && cur.Concluded.Result == Undone) {
+		return // people took the fix back: it is theirs until the incident is over
 	}
 	basis, tries := i.Diagnosis.Basis(), 0
 	for _, a := range i.Attempts {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,12 +126,12 @@ func TestALaneHasOneStepAtATimeAndIncidentsDoNotWaitForEachOther(t *testing.T) {
 func TestAnErrorAppendsNothingAndTheStepComesBackWithAGrowingDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fx := &effects{}
-		tries := 0
+		var tries atomic.Int64 // the race detector does not see synctest.Wait
 		fx.do = func(_ context.Context, _ incident.Incident, step incident.Step) ([]incident.Body, error) {
 			if step.Do != incident.DoLook {
 				return nil, nil
 			}
-			if tries++; tries <= 4 {
+			if tries.Add(1) <= 4 {
 				return found(), errors.New("no answer")
 			}
 			return found(), nil
@@ -140,15 +141,15 @@ func TestAnErrorAppendsNothingAndTheStepComesBackWithAGrowingDelay(t *testing.T)
 		synctest.Wait()
 		for want := 1; want <= 4; want++ {
 			i, err := l.Load(t.Context(), id)
-			if err != nil || tries != want || i.Version != 1 {
-				t.Fatalf("try %d of %d: version %d, %v", tries, want, i.Version, err)
+			if err != nil || tries.Load() != int64(want) || i.Version != 1 {
+				t.Fatalf("try %d of %d: version %d, %v", tries.Load(), want, i.Version, err)
 			}
 			time.Sleep(time.Duration(1<<(want-1)) * 500 * time.Millisecond)
 			synctest.Wait()
 		}
 		i, err := l.Load(t.Context(), id)
-		if err != nil || i.Version != 2 || tries != 5 {
-			t.Errorf("after %d tries: version %d, %v", tries, i.Version, err)
+		if err != nil || i.Version != 2 || tries.Load() != 5 {
+			t.Errorf("after %d tries: version %d, %v", tries.Load(), i.Version, err)
 		}
 		l.stop()
 	})
@@ -157,9 +158,9 @@ func TestAnErrorAppendsNothingAndTheStepComesBackWithAGrowingDelay(t *testing.T)
 func TestAQuestionWhoseLookFailedIsLookedIntoAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fx := &effects{}
-		tries := 0
+		var tries atomic.Int64 // the race detector does not see synctest.Wait
 		fx.do = func(context.Context, incident.Incident, incident.Step) ([]incident.Body, error) {
-			if tries++; tries == 1 {
+			if tries.Add(1) == 1 {
 				return nil, errors.New("no answer")
 			}
 			return nil, nil
@@ -173,8 +174,8 @@ func TestAQuestionWhoseLookFailedIsLookedIntoAgain(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		l.stop()
-		if tries != 2 {
-			t.Errorf("looked %d times, want 2", tries)
+		if tries.Load() != 2 {
+			t.Errorf("looked %d times, want 2", tries.Load())
 		}
 	})
 }

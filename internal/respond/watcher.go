@@ -73,6 +73,9 @@ func (w *WatcherEffects) look(ctx context.Context, i incident.Incident, now time
 		return nil, err
 	}
 	d := found.Diagnosis
+	if found.Healthy && found.Rolling && i.Inquiry == nil {
+		return nil, nil // between two revisions: neither broken nor healed
+	}
 	if found.Healthy || found.Missing {
 		if !i.ClearedAt.IsZero() {
 			return nil, nil

@@ -87,11 +87,10 @@ func (b *bench) faults() {
 // watchFailures notes when a pod's container is first seen waiting for one of
 // the reasons that this package causes.
 func (b *bench) watchFailures(ctx context.Context, failed *moments) {
-	w, err := b.s.Kube.CoreV1().Pods(faultsNS).Watch(ctx, metav1.ListOptions{})
-	if err != nil {
-		b.Fatalf("watch pods: %v", err)
+	open := func() (watch.Interface, error) {
+		return b.s.Kube.CoreV1().Pods(faultsNS).Watch(ctx, metav1.ListOptions{})
 	}
-	go follow(ctx, w, func(e watch.Event, at time.Time) {
+	go follow(ctx, open, func(e watch.Event, at time.Time) {
 		pod, ok := e.Object.(*corev1.Pod)
 		if !ok {
 			return
@@ -108,18 +107,18 @@ func (b *bench) watchFailures(ctx context.Context, failed *moments) {
 	})
 }
 
-// follow calls f for every event with the moment at which it came.
-func follow(ctx context.Context, w watch.Interface, f func(watch.Event, time.Time)) {
-	defer w.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case e, ok := <-w.ResultChan():
-			if !ok {
-				return
-			}
+// follow calls f for every event with the moment at which it came. A watch that
+// the API server ends is opened again, and begins with what is there.
+func follow(ctx context.Context, open func() (watch.Interface, error), f func(watch.Event, time.Time)) {
+	for ctx.Err() == nil {
+		w, err := open()
+		if err != nil {
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		for e := range w.ResultChan() {
 			f(e, time.Now())
 		}
+		w.Stop()
 	}
 }

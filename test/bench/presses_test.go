@@ -130,17 +130,18 @@ func (b *bench) slackTime(from, to time.Time) (total time.Duration) {
 
 // watchJobs counts the Jobs that change something, by the UID of their target.
 func (b *bench) watchJobs(ctx context.Context, jobs *moments) {
-	w, err := b.s.Kube.BatchV1().Jobs(b.s.Wall.ExecutorNamespace).Watch(ctx, metav1.ListOptions{})
-	if err != nil {
-		b.Fatalf("watch Jobs: %v", err)
+	open := func() (watch.Interface, error) {
+		return b.s.Kube.BatchV1().Jobs(b.s.Wall.ExecutorNamespace).Watch(ctx, metav1.ListOptions{})
 	}
-	go follow(ctx, w, func(e watch.Event, at time.Time) {
+	seen := map[string]bool{} // a watch that is opened again tells of the same Jobs
+	go follow(ctx, open, func(e watch.Event, at time.Time) {
 		job, ok := e.Object.(*batchv1.Job)
 		rest, applies := "", false
 		if ok && e.Type == watch.Added {
 			rest, applies = strings.CutPrefix(job.Name, "cs-a-")
 		}
-		if applies && len(rest) > uidLength {
+		if applies && len(rest) > uidLength && !seen[job.Name] {
+			seen[job.Name] = true
 			jobs.add(rest[:uidLength], at)
 		}
 	})

@@ -70,6 +70,7 @@ func TestStories(t *testing.T) {
 			},
 		})
 	})
+	t.Run("the audit log of all of it verifies", func(t *testing.T) { auditVerifies(ctx, t, s) })
 	if t.Failed() {
 		t.Logf("countersign's log ends:\n%s", process.Tail())
 	}

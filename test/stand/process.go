@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -129,4 +130,22 @@ func (p *Process) Kill() error {
 	err := <-p.done
 	p.done <- err
 	return nil
+}
+
+// Command runs the product's binary with other words than run, under the same
+// settings, and returns what it wrote and its exit code.
+func (s *Stand) Command(ctx context.Context, words ...string) (stdout, stderr string, code int, err error) {
+	cmd := exec.CommandContext(ctx, s.binary, words...)
+	cmd.Dir, cmd.Env = s.Dir, []string{"HOME=" + s.Dir, "PATH=" + os.Getenv("PATH")}
+	for k, v := range s.settings {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	err = cmd.Run()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return out.String(), said.String(), ended.ExitCode(), nil
+	}
+	return out.String(), said.String(), 0, err
 }
