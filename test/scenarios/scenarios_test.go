@@ -7,7 +7,9 @@ package scenarios_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,29 +27,66 @@ var seconds = map[string]string{
 	"HOLD_SETTLING": "2s", "HOLD_PENDING": "1s", "DEBOUNCE": "2s", "VERIFY_WINDOW": "4s", "UNDO_WINDOW": "5m",
 }
 
-func namespaceOf(file string) string {
-	return "story-" + strings.TrimSuffix(filepath.Base(file), ".txtar")
+// playConfig is one playing of stories against an installation of its own.
+type playConfig struct {
+	name  string // of the stand, and what the stories' namespaces begin with
+	files []string
+	env   map[string]string
+	roles []string // a process each; empty is one process for both
+}
+
+func (c playConfig) namespace(file string) string {
+	return c.name + "-" + strings.TrimSuffix(filepath.Base(file), ".txtar")
 }
 
 func TestStories(t *testing.T) {
+	files, err := filepath.Glob("*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	play(t, playConfig{name: "story", files: files, env: seconds})
+}
+
+// Watcher and gate as two processes, each with its own account, that share
+// nothing but Redis and take their Leases.
+func TestStoriesWithTheRolesApartOnRedis(t *testing.T) {
+	server, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("SKIPPED, the two roles were not tried apart: redis-server is not installed (apt-get install redis-server)")
+	}
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "s")
+	redis := exec.Command(server, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir)
+	if err := redis.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		redis.Process.Kill()
+		redis.Wait()
+	}()
+	env := maps.Clone(seconds)
+	env["REDIS_URL"] = "unix://" + socket
+	play(t, playConfig{
+		name: "apart", files: []string{"image.txtar", "rejected.txtar", "why.txtar"}, env: env, roles: []string{"watcher", "gate"},
+	})
+}
+
+func play(t *testing.T, c playConfig) {
+	t.Helper()
 	if err := cluster.Available(); err != nil && os.Getenv("CLUSTER") == "" {
 		if errors.Is(err, cluster.ErrUnavailable) {
 			t.Skipf("SKIPPED, no story was played: %v", err)
 		}
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
 	var namespaces []string
-	for _, f := range files {
-		namespaces = append(namespaces, namespaceOf(f))
+	for _, f := range c.files {
+		namespaces = append(namespaces, c.namespace(f))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	s, err := stand.New(ctx, stand.Config{
-		Name: "stories", Namespaces: namespaces, Env: seconds, Log: func(line string) { t.Log(line) },
+		Name: c.name, Namespaces: namespaces, Env: c.env, Log: func(line string) { t.Log(line) },
 		// More incidents at once than one channel of Slack takes; the limits have
 		// their own tests.
 		Slack: slackstub.Config{Limits: slackstub.Limits{PostBurst: 60, TierBurst: 1000}},
@@ -55,17 +94,22 @@ func TestStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	process, err := s.Start(ctx)
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	process, err := start(ctx, s, c.roles)
 	if err != nil {
-		t.Error(err, s.Close())
+		t.Error(err)
 		return
 	}
 	t.Run("stories", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
-			Files: files, ContinueOnError: false, RequireExplicitExec: true,
+			Files: c.files, ContinueOnError: false, RequireExplicitExec: true,
 			Cmds: commands(ctx, s),
 			Setup: func(env *testscript.Env) error {
-				env.Setenv("NS", namespaceOf(strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")))
+				env.Setenv("NS", c.namespace(strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")))
 				return nil
 			},
 		})
@@ -74,7 +118,17 @@ func TestStories(t *testing.T) {
 	if t.Failed() {
 		t.Logf("countersign's log ends:\n%s", process.Tail())
 	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
+}
+
+// start runs a process for each role and returns the last.
+func start(ctx context.Context, s *stand.Stand, roles []string) (p *stand.Process, err error) {
+	if len(roles) == 0 {
+		return s.Start(ctx)
 	}
+	for _, role := range roles {
+		if p, err = s.Start(ctx, "--role", role); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }

@@ -63,8 +63,8 @@ func (s *Stand) lastCard(namespace, workload string) string {
 		}
 	}
 	last += "\n\nits records:\n" + s.records(namespace, workload)
-	if s.process != nil {
-		last += "\n\ncountersign's log ends:\n" + s.process.Tail()
+	if len(s.processes) > 0 {
+		last += "\n\ncountersign's log ends:\n" + s.processes[len(s.processes)-1].Tail()
 	}
 	return last
 }

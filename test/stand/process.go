@@ -24,8 +24,9 @@ type Process struct {
 	health string
 }
 
-// Start runs `countersign run` and returns when it says that it is ready.
-func (s *Stand) Start(ctx context.Context) (*Process, error) {
+// Start runs `countersign run` with more words, such as --role gate, and returns
+// when it says that it is ready.
+func (s *Stand) Start(ctx context.Context, words ...string) (*Process, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (s *Stand) Start(ctx context.Context) (*Process, error) {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	defer out.Close()
-	p.cmd = exec.Command(s.binary, "run")
+	p.cmd = exec.Command(s.binary, append([]string{"run"}, words...)...)
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir = out, out, s.Dir
 	p.cmd.Env = []string{"HOME=" + s.Dir, "PATH=" + os.Getenv("PATH"), "HEALTH_PORT=" + strconv.Itoa(port)}
 	for k, v := range s.settings {
@@ -46,7 +47,7 @@ func (s *Stand) Start(ctx context.Context) (*Process, error) {
 		return nil, fmt.Errorf("start countersign: %w", err)
 	}
 	go func() { p.done <- p.cmd.Wait() }()
-	s.process = p
+	s.processes = append(s.processes, p)
 	return p, p.awaitReady(ctx)
 }
 

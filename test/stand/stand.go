@@ -49,12 +49,12 @@ type Stand struct {
 	Dir     string
 	Wall    admission.Config
 
-	cfg      Config
-	set      admission.Set
-	settings map[string]string
-	binary   string
-	process  *Process
-	lock     *os.File
+	cfg       Config
+	set       admission.Set
+	settings  map[string]string
+	binary    string
+	processes []*Process // the latest last
+	lock      *os.File
 }
 
 // takeLock keeps two stands of one name apart: they would share namespaces, and
@@ -227,8 +227,8 @@ func (s *Stand) Close() error {
 	}
 	defer s.lock.Close()
 	var errs []error
-	if s.process != nil {
-		errs = append(errs, s.process.Stop())
+	for _, p := range s.processes {
+		errs = append(errs, p.Stop())
 	}
 	if s.Slack != nil {
 		errs = append(errs, s.Slack.Close())
