@@ -12,10 +12,8 @@ import (
 
 // Names that others rely on.
 const (
-	ProtectedLabel = "countersign.dev/protected"
-	IncidentLabel  = "countersign.dev/incident"
-	AnchorName     = "countersign-audit-anchor"
-	prefix         = "countersign-"
+	IncidentLabel = "countersign.dev/incident"
+	prefix        = "countersign-"
 )
 
 // Config says what one installation may do and where. Use Default; the zero

@@ -114,7 +114,7 @@ func executorPolicy(c Config, r rule) (*admissionv1.ValidatingAdmissionPolicy, e
 	p.Spec.Variables = []admissionv1.Variable{
 		{Name: "op", Expression: theWrite(entry)},
 		{Name: "protected", Expression: "request.namespace in " + list(c.ProtectedNamespaces()...) +
-			" || namespaceObject.metadata.?labels[?" + quote(ProtectedLabel) + "].orValue('') == 'true'"},
+			" || namespaceObject.metadata.?labels[?" + quote(action.ProtectedLabel) + "].orValue('') == 'true'"},
 		{Name: "pod", Expression: "request.userInfo.?extra['authentication.kubernetes.io/pod-name'][0].orValue('')"},
 		{Name: "bound", Expression: bound},
 	}

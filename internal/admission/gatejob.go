@@ -111,7 +111,7 @@ func gateOwn(c Config) string {
 		return fmt.Sprintf("request.operation in ['CREATE', 'UPDATE'] && request.resource.group == '%s' && request.resource.resource == '%s' && request.?name.orValue('') == '%s'", group, resource, name)
 	}
 	return fmt.Sprintf("request.namespace == %s && request.?subResource.orValue('') == '' && (%s || %s || %s)", quote(c.Namespace),
-		own("coordination.k8s.io", "leases", c.Gate), own("", "configmaps", AnchorName),
+		own("coordination.k8s.io", "leases", c.Gate), own("", "configmaps", action.AnchorName),
 		"request.operation == 'CREATE' && request.resource.group in ['', 'events.k8s.io'] && request.resource.resource == 'events'")
 }
 

@@ -69,7 +69,7 @@ func (c Config) rbac() []runtime.Object {
 
 	own := append(leaseRules(c.Gate),
 		policyRule("", []string{"configmaps"}, "create"),
-		named(policyRule("", []string{"configmaps"}, "get", "update"), AnchorName),
+		named(policyRule("", []string{"configmaps"}, "get", "update"), action.AnchorName),
 		policyRule("", []string{"events"}, "create"),
 		policyRule("events.k8s.io", []string{"events"}, "create"))
 	objects = append(objects, c.roleOf(c.Gate, c.Namespace, c.Namespace, own)...)
@@ -173,7 +173,7 @@ func (c Config) accounts() []runtime.Object {
 func (c Config) anchor() runtime.Object {
 	return &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Name: AnchorName, Namespace: c.Namespace, Labels: ownLabels()},
+		ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName, Namespace: c.Namespace, Labels: ownLabels()},
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/countersign-dev/countersign/internal/action"
 )
 
 // order is the Job that the gate may create, for account on uid.
@@ -219,7 +221,7 @@ func (w *wall) gateElsewhere(t *testing.T, gate *kubernetes.Clientset) {
 			return err
 		}, false},
 		{"the audit anchor", func() error {
-			_, err := gate.CoreV1().ConfigMaps(own).Update(ctx, config(AnchorName), metav1.UpdateOptions{DryRun: dryRun})
+			_, err := gate.CoreV1().ConfigMaps(own).Update(ctx, config(action.AnchorName), metav1.UpdateOptions{DryRun: dryRun})
 			return err
 		}, true},
 		{"another ConfigMap", func() error {
@@ -227,7 +229,7 @@ func (w *wall) gateElsewhere(t *testing.T, gate *kubernetes.Clientset) {
 			return err
 		}, false},
 		{"the anchor elsewhere", func() error {
-			_, err := gate.CoreV1().ConfigMaps(w.shop).Create(ctx, config(AnchorName), opts)
+			_, err := gate.CoreV1().ConfigMaps(w.shop).Create(ctx, config(action.AnchorName), opts)
 			return err
 		}, false},
 		{"an Event", func() error { _, err := gate.CoreV1().Events(own).Create(ctx, event(own), opts); return err }, true},

@@ -31,7 +31,7 @@ func (w *wall) rights(t *testing.T) {
 	ctx, get, lst, create := t.Context(), metav1.GetOptions{}, metav1.ListOptions{}, metav1.CreateOptions{DryRun: dryRun}
 	watcher, gate := plain(w.config.WatcherUser(), ""), plain(w.config.GateUser(), "")
 	restart := plain(w.config.ExecutorUser(action.Restart), podFor("a", w.web.UID))
-	anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: AnchorName}}
+	anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName}}
 	lease := func(name string) *coordinationv1.Lease {
 		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	}

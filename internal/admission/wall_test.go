@@ -19,6 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
+
+	"github.com/countersign-dev/countersign/internal/action"
 )
 
 var dryRun = []string{metav1.DryRunAll}
@@ -72,7 +74,7 @@ func newWall(t *testing.T) *wall {
 	for _, n := range []string{w.shop, w.shop + "-safe"} {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n}}
 		if n != w.shop {
-			ns.Labels = map[string]string{ProtectedLabel: "true"}
+			ns.Labels = map[string]string{action.ProtectedLabel: "true"}
 		}
 		if _, err := w.client.CoreV1().Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
@@ -237,7 +239,7 @@ func TestTheWallOnARealCluster(t *testing.T) {
 	t.Run("rights", w.rights)
 	t.Run("the completed job is the one in testdata", w.defaulted)
 	t.Run("installing again works", func(t *testing.T) {
-		anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: AnchorName}, Data: map[string]string{"head": "1"}}
+		anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName}, Data: map[string]string{"head": "1"}}
 		if _, err := w.as(w.config.GateUser(), "").CoreV1().ConfigMaps(w.config.Namespace).Update(t.Context(), anchor, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -245,7 +247,7 @@ func TestTheWallOnARealCluster(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		head, err := w.client.CoreV1().ConfigMaps(w.config.Namespace).Get(t.Context(), AnchorName, metav1.GetOptions{})
+		head, err := w.client.CoreV1().ConfigMaps(w.config.Namespace).Get(t.Context(), action.AnchorName, metav1.GetOptions{})
 		if err != nil || head.Data["head"] != "1" {
 			t.Errorf("the anchor's data is %v, %v", head.Data, err)
 		}

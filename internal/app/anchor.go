@@ -13,7 +13,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/countersign-dev/countersign/internal/action"
-	"github.com/countersign-dev/countersign/internal/admission"
 	"github.com/countersign-dev/countersign/internal/audit"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/policy"
@@ -78,7 +77,7 @@ const anchorKey = "head"
 
 // Read returns the zero Head where the ConfigMap is empty or not there.
 func (a *anchor) Read(ctx context.Context) (audit.Head, error) {
-	cm, err := a.client.CoreV1().ConfigMaps(a.namespace).Get(ctx, admission.AnchorName, metav1.GetOptions{})
+	cm, err := a.client.CoreV1().ConfigMaps(a.namespace).Get(ctx, action.AnchorName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return audit.Head{}, nil
 	}
@@ -90,7 +89,7 @@ func (a *anchor) Read(ctx context.Context) (audit.Head, error) {
 	}
 	var h audit.Head
 	if err := json.Unmarshal([]byte(cm.Data[anchorKey]), &h); err != nil {
-		return audit.Head{}, fmt.Errorf("ConfigMap %s/%s holds no audit head: %w", a.namespace, admission.AnchorName, err)
+		return audit.Head{}, fmt.Errorf("ConfigMap %s/%s holds no audit head: %w", a.namespace, action.AnchorName, err)
 	}
 	return h, nil
 }
@@ -101,7 +100,7 @@ func (a *anchor) Write(ctx context.Context, h audit.Head) error {
 		return err
 	}
 	cm := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: admission.AnchorName, Namespace: a.namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName, Namespace: a.namespace},
 		Data:       map[string]string{anchorKey: string(raw)},
 	}
 	_, err = a.client.CoreV1().ConfigMaps(a.namespace).Update(ctx, cm, metav1.UpdateOptions{})

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/admission"
 	"github.com/countersign-dev/countersign/internal/audit"
 	"github.com/countersign-dev/countersign/internal/chat"
@@ -114,7 +115,7 @@ func checkChain(ctx context.Context, chain *audit.Chain, keys Keys, log *slog.Lo
 	err := chain.Check(ctx, keys.Public())
 	var forgotten *audit.ForgottenError
 	if errors.As(err, &forgotten) {
-		return fmt.Errorf("%w; restore the store, or delete ConfigMap %s to start a new audit log", err, admission.AnchorName)
+		return fmt.Errorf("%w; restore the store, or delete ConfigMap %s to start a new audit log", err, action.AnchorName)
 	}
 	if apierrors.IsUnauthorized(err) {
 		return fmt.Errorf("GATE_KUBECONFIG, KUBECONFIG: the API server does not accept the gate's credentials; renew the kubeconfig or the ServiceAccount token: %w", err)

@@ -23,7 +23,7 @@ var owners = map[Type]Role{
 	"cleared": Watcher, "observed": Watcher, "concluded": Watcher, "closed": Watcher,
 	"asked": Gate, "posting": Gate, "posted": Gate, "rehearsing": Gate, "rehearsed": Gate, "proposed": Gate,
 	"withheld": Gate, "clicked": Gate, "voted": Gate, "refused": Gate, "decided": Gate, "launched": Gate,
-	"executed": Gate, "lapsed": Gate,
+	"executed": Gate, "lapsed": Gate, "glass": Gate,
 }
 
 // newBody makes an empty body to decode into; nil for an unknown type.
@@ -31,7 +31,7 @@ func newBody(t Type) Body {
 	for _, b := range []Body{
 		&Opened{}, &Signalled{}, &Collected{}, &Explaining{}, &Explained{}, &Cleared{}, &Observed{}, &Concluded{}, &Closed{},
 		&Asked{}, &Posting{}, &Posted{}, &Rehearsing{}, &Rehearsed{}, &Proposed{}, &Withheld{}, &Clicked{}, &Voted{},
-		&Refused{}, &Decided{}, &Launched{}, &Executed{}, &Lapsed{},
+		&Refused{}, &Decided{}, &Launched{}, &Executed{}, &Lapsed{}, &Glass{},
 	} {
 		if b.Type() == t {
 			return b
@@ -147,7 +147,8 @@ type Rehearsing struct {
 	Attempt   int       `json:"attempt"` // counts the incident's attempts from 1
 	Basis     string    `json:"basis"`   // Diagnosis.Basis, so that one finding is not planned twice
 	Candidate Candidate `json:"candidate"`
-	Undo      string    `json:"undo,omitempty"` // the execution that it takes back
+	Undo      string    `json:"undo,omitempty"`   // the execution that it takes back
+	Edited    bool      `json:"edited,omitempty"` // a person changed the parameters: the requester
 	Requester Person    `json:"requester,omitzero"`
 	Order     string    `json:"order"` // encoded
 	Job       string    `json:"job"`
@@ -240,6 +241,18 @@ const (
 	Reject  Verb = "reject"
 	Manual  Verb = "manual"
 	Undo    Verb = "undo"
+	Edit    Verb = "edit"   // offer the same change with other parameters instead
+	Review  Verb = "review" // look at what was done with broken glass, and say so
+)
+
+// Via is how a press reached us. The zero value is a button in Slack.
+type Via string
+
+// The ways.
+const (
+	ViaButton Via = ""
+	ViaForm   Via = "form"      // a form in Slack, opened from a button
+	ViaSigned Via = "signature" // the command line, with a signature outside Slack
 )
 
 // Clicked is a press on a button, written down before it is acknowledged.
@@ -253,6 +266,15 @@ type Clicked struct {
 	Genuine   bool        `json:"genuine"` // the blocks in the click are those that we posted
 	ReplyURL  string      `json:"replyURL,omitempty"`
 	PressedAt time.Time   `json:"pressedAt"`
+	Said
+}
+
+// Said is what came with a press, beyond that it was pressed.
+type Said struct {
+	Via       Via               `json:"via,omitempty"`
+	Reason    redact.Text       `json:"reason,omitzero"`
+	Params    *action.Params    `json:"params,omitempty"`    // of verb edit
+	Signature *action.Signature `json:"signature,omitempty"` // of ViaSigned
 }
 
 // Voted is a click that counts.
@@ -261,6 +283,7 @@ type Voted struct {
 	Verb   Verb        `json:"verb"`
 	Digest action.Hash `json:"digest"`
 	Person Person      `json:"person"`
+	Said
 }
 
 // Refused is a click that does not, and the sentence its author was shown.
@@ -292,7 +315,15 @@ type Executed struct {
 // Lapsed takes an offer back.
 type Lapsed struct {
 	Digest action.Hash `json:"digest"`
-	Why    string      `json:"why"` // expired, cleared, stale, policy, superseded
+	Why    string      `json:"why"` // expired, cleared, stale, policy, superseded, halted
+}
+
+// Glass is broken by a person with a reason: until it expires, one approval of
+// that person carries out one change. Somebody else has to review it.
+type Glass struct {
+	Person    Person      `json:"person"`
+	Reason    redact.Text `json:"reason"`
+	ExpiresAt time.Time   `json:"expiresAt"`
 }
 
 func (*Opened) Type() Type     { return "opened" }
@@ -318,3 +349,4 @@ func (*Decided) Type() Type    { return "decided" }
 func (*Launched) Type() Type   { return "launched" }
 func (*Executed) Type() Type   { return "executed" }
 func (*Lapsed) Type() Type     { return "lapsed" }
+func (*Glass) Type() Type      { return "glass" }

@@ -61,7 +61,19 @@ type Input struct {
 	Voter      incident.Identity   `json:"voter"`
 	Requester  incident.Person     `json:"requester"`
 	Approvals  []incident.Person   `json:"approvals"`
-	History    []Execution         `json:"history"`
+	// Signed are the ids of those among Approvals who signed outside Slack.
+	Signed []string `json:"signed"`
+	// Reason is what the voter gave at stage Approve, or any voter at Execute.
+	Reason redact.Text `json:"reason"`
+	// Glass is the broken glass of the incident that is still open at Now.
+	Glass   *Glass      `json:"glass,omitempty"`
+	History []Execution `json:"history"`
+}
+
+// Glass is what the policy sees of broken glass.
+type Glass struct {
+	Person incident.Person `json:"person"`
+	Reason redact.Text     `json:"reason"`
 }
 
 // Settings are the policy's data.

@@ -15,11 +15,6 @@ import (
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
-const (
-	protectedLabel = "countersign.dev/protected"
-	signatureLabel = "countersign.dev/require-signature"
-)
-
 // live is what the API server says of the target and around it at one moment.
 // Everything is kept undecoded, so that no field is lost in a type.
 type live struct {

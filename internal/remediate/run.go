@@ -120,10 +120,10 @@ func (r *run) sameObject() *stop {
 	a := r.order.Terms.Action
 	ns := r.live.namespace.GetLabels()
 	target := redact.Name(a.Target.String())
-	if ns[protectedLabel] == "true" {
+	if ns[action.ProtectedLabel] == "true" {
 		return r.protected()
 	}
-	if r.order.Mode == action.Apply && ns[signatureLabel] == "true" {
+	if r.order.Mode == action.Apply && ns[action.SignatureLabel] == "true" {
 		return refuse(CodeSignatureRequired, redact.Literal("This namespace asks for a signature outside Slack, and the order carries none."))
 	}
 	if uid := string(r.live.object.GetUID()); uid != a.Target.UID {

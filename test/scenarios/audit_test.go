@@ -10,7 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/countersign-dev/countersign/internal/admission"
+	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/test/stand"
 )
 
@@ -29,7 +29,7 @@ func auditVerifies(ctx context.Context, t *testing.T, s *stand.Stand) {
 	// The head in the cluster is at most a second or two behind.
 	head := filepath.Join(s.Dir, "head.json")
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		cm, err := s.Kube.CoreV1().ConfigMaps(s.Wall.Namespace).Get(ctx, admission.AnchorName, metav1.GetOptions{})
+		cm, err := s.Kube.CoreV1().ConfigMaps(s.Wall.Namespace).Get(ctx, action.AnchorName, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
