@@ -138,6 +138,7 @@ func TestProseIsMadeFitForPeople(t *testing.T) {
 		"Plain words, 100 % fine.":                                   "Plain words, 100 % fine.",
 		"See [the runbook](https://evil.example/x) first":            "See the runbook first",
 		"An image ![x](https://evil.example/p.png?d=secret) here":    "An image here",
+		"Half a link ![p](http here":                                 "Half a link ![p (http here",
 		"Ask <@U0123ABCD> or <!channel> or @here or @channel please": "Ask or or here or channel please",
 		"Go to htt<b>ps://evil.example now":                          "Go to now",
 		"Go to ht\u200btps://evil.example now":                       "Go to now",

@@ -59,7 +59,8 @@ func plain(s string) string {
 	s = mdLink.ReplaceAllString(s, "$1")
 	s = angled.ReplaceAllString(s, "")
 	s = link.ReplaceAllString(s, "")
-	s = strings.NewReplacer("`", "", "<", "‹", ">", "›", imageDigest, imageDigest, "@", "").Replace(s)
+	// What is left of "](" is half a link, which a viewer may complete.
+	s = strings.NewReplacer("`", "", "<", "‹", ">", "›", "](", " (", imageDigest, imageDigest, "@", "").Replace(s)
 	return strings.Join(strings.Fields(s), " ")
 }
 
