@@ -1,11 +1,13 @@
 # The policy that Countersign asks three times about every change: may it be
-# proposed, may this person's press count, may it be executed. It allows only
+# proposed, may this person's press count, may it be executed; and who may steer
+# the whole installation. It allows only
 # when nothing denies; what it does not know is denied by the caller, because an
 # undefined decision is no decision.
 #
 # input   stage, now, mode, action, risk, cause, confidence, facts, diffCut,
-#         rehearsed, undo, verb, voter, requester, approvals, history
-# data    settings: approvers, protected, kinds, floor, quorum, perHour
+#         rehearsed, undo, verb, voter, requester, approvals, signed, reason,
+#         glass, changesLastHour, freezes
+# data    settings: see docs/policy.md
 package countersign
 
 decision := {
@@ -13,93 +15,314 @@ decision := {
 	"reasons": sort(denials),
 	"quorum": quorum,
 	"risk": risk,
+	"needsReason": needs_reason,
+	"pending": pending,
+	"until": until,
 }
 
 target := input.action.target
 
-protected_label := "countersign.dev/protected"
+settings := data.settings
 
-# --- what may be changed at all, at every stage ------------------------------
+labels := {l.key: l.value | some l in input.facts.namespaceLabels}
+
+# --- what every question says -------------------------------------------------
 
 # What must be so is a rule of its own, denied where it does not hold: written as
 # "not input.mode in {…}" a missing field would make the denial undefined.
 
 denials contains "the question is of no known stage" if not known_stage
 
-known_stage if input.stage in {"propose", "approve", "execute"}
+known_stage if input.stage in {"propose", "approve", "execute", "steer"}
 
-denials contains "remediation is off for this namespace" if not remediating
+denials contains "the question is incomplete: something is missing, or is not what it should be" if not whole
+
+whole if {
+	is_string(input.now)
+	somewhere
+	is_string(input.facts.managedBy)
+	is_number(input.facts.desired)
+	is_number(input.changesLastHour)
+	is_boolean(input.diffCut)
+	is_boolean(input.undo)
+	is_string(input.verb)
+	is_string(input.reason)
+	is_string(input.requester.id)
+	is_array(input.approvals)
+	is_array(input.signed)
+	is_array(input.freezes)
+	settings_whole
+}
+
+somewhere if is_string(target.namespace)
+
+# The installation is in no namespace that a question could be about.
+somewhere if steering
+
+settings_whole if {
+	is_object(settings.approvers)
+	is_object(settings.teamApprovers)
+	is_object(settings.riskApprovers)
+	is_array(settings.breakGlass)
+	is_array(settings.protected)
+	is_array(settings.kinds)
+	is_object(settings.namespaceKinds)
+	is_number(settings.floor)
+	is_object(settings.quorum)
+	is_array(settings.reasonFor.risks)
+	is_array(settings.reasonFor.namespaces)
+	is_number(settings.maxPods.high)
+	is_number(settings.maxPods.deny)
+	is_number(settings.perHour)
+	is_object(settings.namespacePerHour)
+}
+
+denials contains "a press asks for something that is not known" if {
+	input.stage == "approve"
+	not known_verb
+}
+
+known_verb if input.verb in {"approve", "reject", "edit", "undo", "review"}
+
+denials contains "a command asks for something that is not known" if {
+	steering
+	not input.verb in {"stop", "resume", "break-glass", "approve", "reject"}
+}
+
+# Steering changes no object: nothing that forbids a change forbids it.
+steering if input.stage == "steer"
+
+rejecting if {
+	input.stage == "approve"
+	input.verb == "reject"
+}
+
+# A review looks back at what was done: nothing that forbids a change forbids it.
+reviewing if {
+	input.stage == "approve"
+	input.verb == "review"
+}
+
+denials contains why if {
+	not reviewing
+	not steering
+	some why in obstacles
+}
+
+# --- what may be changed at all, at every stage ------------------------------
+
+obstacles contains "remediation is off for this namespace" if not remediating
 
 remediating if input.mode in {"propose", "approve"}
 
-denials contains sprintf("namespace %s is protected", [target.namespace]) if target.namespace in data.settings.protected
-
-denials contains sprintf("namespace %s is labelled %s=true", [target.namespace, protected_label]) if {
-	some label in input.facts.namespaceLabels
-	label.key == protected_label
-	label.value == "true"
-}
-
-denials contains sprintf("actions of kind %s are not enabled", [object.get(input.action, "kind", "(none)")]) if {
-	not kind_enabled
-}
-
-kind_enabled if input.action.kind in data.settings.kinds
-
-denials contains sprintf("managed by %s, which would revert the change", [input.facts.managedBy]) if {
-	input.facts.managedBy != ""
-}
-
-denials contains "the confidence in this cause is not measured, so no fix is offered: a person has to decide" if {
-	not input.undo
-	not input.confidence.measured
-}
-
-denials contains msg if {
-	not input.undo
-	input.confidence.measured
-	input.confidence.lower < data.settings.floor
-	msg := sprintf("the confidence in this cause is at least %d %% (90 %% bound), below the floor of %d %%", [
-		floor(input.confidence.lower * 100),
-		round(data.settings.floor * 100),
-	])
-}
-
-# --- whose press counts -------------------------------------------------------
-
-denials contains "nobody is named as an approver for this namespace" if {
-	input.stage != "propose"
-	count(approvers) == 0
-}
-
-denials contains "you are not among the approvers of this namespace" if {
-	input.stage == "approve"
-	count(approvers) > 0
-	not voter_is_approver
-}
-
-denials contains "who asked for a change cannot approve it" if {
-	input.stage == "approve"
-	input.verb == "approve"
-	same_person(input.voter.person, input.requester)
-}
-
-denials contains "fixes are proposed here, not executed: set remediation mode approve" if {
+obstacles contains "fixes are proposed here, not executed: set remediation mode approve" if {
 	input.stage != "propose"
 	input.mode != "approve"
 }
 
-approvers := object.get(data.settings.approvers, target.namespace, object.get(data.settings.approvers, "*", []))
+obstacles contains sprintf("namespace %s is protected", [target.namespace]) if target.namespace in settings.protected
 
-voter_is_approver if input.voter.person.id in approvers
-
-voter_is_approver if {
-	some group in input.voter.groups
-	group in approvers
+obstacles contains sprintf("namespace %s is labelled countersign.dev/protected=true", [target.namespace]) if {
+	labels["countersign.dev/protected"] == "true"
 }
 
+obstacles contains sprintf("actions of kind %s are not enabled here", [object.get(input.action, "kind", "(none)")]) if {
+	not kind_enabled
+}
+
+kind_enabled if input.action.kind in object.get(settings.namespaceKinds, target.namespace, settings.kinds)
+
+obstacles contains sprintf("managed by %s, which would revert the change", [input.facts.managedBy]) if {
+	input.facts.managedBy != ""
+}
+
+obstacles contains "the confidence in this cause is not measured, so no fix is offered: a person has to decide" if {
+	not input.undo
+	not input.confidence.measured
+}
+
+obstacles contains msg if {
+	not input.undo
+	input.confidence.measured
+	not sure_enough
+	msg := sprintf("the confidence in this cause is at least %d %% (90 %% bound), below the floor of %d %%", [
+		floor(object.get(input.confidence, "lower", 0) * 100),
+		round(settings.floor * 100),
+	])
+}
+
+sure_enough if input.confidence.lower >= settings.floor
+
+obstacles contains sprintf("the change replaces %d pods at once, %d are allowed", [pods, settings.maxPods.deny]) if {
+	not small_enough
+}
+
+small_enough if pods <= settings.maxPods.deny
+
+# The facts of a pod are those of the workload that owns it.
+pods := 1 if {
+	input.action.kind == "delete-pod"
+} else := input.facts.desired
+
+obstacles contains why if some why in frozen
+
+frozen contains sprintf("namespace %s is frozen until %s (%s)", [target.namespace, freeze.until, freeze.name]) if {
+	not rejecting
+	not breaking_glass
+	some freeze in input.freezes
+}
+
+# --- whose press counts -------------------------------------------------------
+
+denials contains nobody if {
+	input.stage != "propose"
+	not anybody
+	not breaking_glass
+	count(approvers) == 0
+}
+
+nobody := sprintf("namespace %s belongs to team %s, for which nobody is named as an approver", [target.namespace, team]) if {
+	of_team
+} else := "nobody is named as an approver for this namespace"
+
+denials contains "you are not a full member of this Slack workspace" if {
+	input.stage in {"approve", "steer"}
+	not input.voter.member
+}
+
+denials contains "you are not among the approvers of this namespace" if {
+	input.stage == "approve"
+	not breaking_glass
+	count(approvers) > 0
+	not listed(approvers)
+}
+
+denials contains "you are not among the general approvers (approvers, *)" if {
+	steering
+	not anybody
+	not listed(object.get(settings.approvers, "*", []))
+}
+
+# Stopping is safe, so that every member may do it; glass has its own list.
+anybody if {
+	steering
+	input.verb in {"stop", "break-glass"}
+}
+
+denials contains "you are not among those who may break the glass (breakGlass)" if {
+	steering
+	input.verb == "break-glass"
+	not input.voter.person.id in settings.breakGlass
+}
+
+denials contains "breaking the glass needs a reason" if {
+	steering
+	input.verb == "break-glass"
+	trim_space(input.reason) == ""
+}
+
+denials contains sprintf("you are not among those who approve changes of %s risk", [risk]) if {
+	input.stage == "approve"
+	not breaking_glass
+	tier := settings.riskApprovers[risk]
+	not listed(tier)
+}
+
+denials contains "who asked for a change cannot approve it" if {
+	input.stage in {"approve", "steer"}
+	input.verb == "approve"
+	input.requester.id != ""
+	input.voter.person.id == input.requester.id
+}
+
+denials contains "who broke the glass cannot review it" if {
+	reviewing
+	input.voter.person.id == input.glass.person.id
+}
+
+denials contains "it is not known who broke the glass" if {
+	reviewing
+	not input.glass.person.id
+}
+
+# A namespace has its own list, or that of the team on its label, or the general
+# one. A team without a list has nobody: a misspelt label must not widen.
+approvers := settings.approvers[target.namespace] if {
+	own_list
+} else := object.get(settings.teamApprovers, team, []) if {
+	of_team
+} else := object.get(settings.approvers, "*", [])
+
+own_list if is_array(settings.approvers[target.namespace])
+
+of_team if {
+	not own_list
+	is_string(team)
+}
+
+team := labels["countersign.dev/team"]
+
+listed(list) if input.voter.person.id in list
+
+listed(list) if {
+	some group in input.voter.groups
+	group in list
+}
+
+# --- reasons in words ---------------------------------------------------------
+
+default needs_reason := false
+
+needs_reason if risk in settings.reasonFor.risks
+
+needs_reason if target.namespace in settings.reasonFor.namespaces
+
+denials contains "this approval needs a reason" if {
+	needs_reason
+	approving
+	not breaking_glass
+	trim_space(input.reason) == ""
+}
+
+approving if input.stage == "execute"
+
+approving if {
+	input.stage == "approve"
+	input.verb == "approve"
+}
+
+# --- broken glass: one person alone, in an emergency ---------------------------
+
+default breaking_glass := false
+
+breaking_glass if {
+	may_break_glass
+	input.stage == "propose"
+}
+
+breaking_glass if {
+	may_break_glass
+	input.stage == "approve"
+	input.verb == "approve"
+	same_person(input.voter.person, input.glass.person)
+}
+
+breaking_glass if {
+	may_break_glass
+	input.stage == "execute"
+	some person in input.approvals
+	same_person(person, input.glass.person)
+	person.id in votes
+}
+
+may_break_glass if {
+	input.glass.person.id in settings.breakGlass
+	trim_space(input.glass.reason) != ""
+}
+
+# Team and id, because this one grants. Where a person is excluded or counted,
+# the id alone is compared: that errs on the safe side.
 same_person(a, b) if {
-	a.id != ""
 	a.id == b.id
 	a.team == b.team
 }
@@ -111,42 +334,77 @@ denials contains "the change was not rehearsed" if {
 	not input.rehearsed
 }
 
-denials contains sprintf("%d of %d approvals", [count(votes), quorum]) if {
+# What further votes can still bring is a denial as well.
+denials contains why if some why in lacking
+
+lacking contains sprintf("%d of %d approvals", [count(votes), quorum]) if {
 	input.stage == "execute"
 	count(votes) < quorum
 }
 
+lacking contains msg if {
+	input.stage == "execute"
+	labels["countersign.dev/require-signature"] == "true"
+	not signed
+	msg := sprintf("namespace %s asks for a signature outside Slack: an approver has to run countersign approve INCIDENT", [target.namespace])
+}
+
+signed if {
+	some id in votes
+	id in input.signed
+}
+
 denials contains msg if {
 	input.stage == "execute"
-	count(recent) >= data.settings.perHour
+	not breaking_glass
+	not within_quota
 	msg := sprintf("%d changes were made in namespace %s within the last hour, %d are allowed", [
-		count(recent),
+		input.changesLastHour,
 		target.namespace,
-		data.settings.perHour,
+		per_hour,
 	])
 }
 
-votes contains [person.team, person.id] if {
+within_quota if input.changesLastHour < per_hour
+
+per_hour := object.get(settings.namespacePerHour, target.namespace, settings.perHour)
+
+votes contains person.id if {
 	some person in input.approvals
-	not same_person(person, input.requester)
+	person.id != ""
+	person.id != input.requester.id
 }
 
-hour_ns := 3600 * 1000000000
+# Nothing but votes is missing.
+default pending := false
 
-recent contains run.job if {
-	some run in input.history
-	run.namespace == target.namespace
-	time.parse_rfc3339_ns(input.now) - time.parse_rfc3339_ns(run.at) < hour_ns
+pending if {
+	count(lacking) > 0
+	count(denials - lacking) == 0
+}
+
+# Nothing but time is in the way.
+default until := ""
+
+until := max({freeze.ends | some freeze in input.freezes}) if {
+	count(frozen) > 0
+	count(denials - frozen) == 0
 }
 
 # --- how many must agree ------------------------------------------------------
 
-# A diff that the card cannot show whole needs a second pair of eyes.
 default risk := "high"
 
 risk := input.risk if {
 	input.risk in {"low", "medium"}
 	not input.diffCut
+	pods <= settings.maxPods.high
 }
 
-quorum := object.get(data.settings.quorum, risk, 2)
+quorum := 1 if {
+	breaking_glass
+} else := max([2, by_risk]) if {
+	input.diffCut # the card cannot show the whole change
+} else := by_risk
+
+by_risk := object.get(settings.quorum, risk, 2)

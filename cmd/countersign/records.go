@@ -10,8 +10,8 @@ import (
 )
 
 func newAudit() *cobra.Command {
-	cmd := group("audit", "Export the audit log, or prove that an export is whole")
-	cmd.AddCommand(newAuditExport(), newAuditVerify())
+	cmd := group("audit", "Export the audit log, prove that an export is whole, or rebuild what it says")
+	cmd.AddCommand(newAuditExport(), newAuditVerify(), newAuditReplay())
 	return cmd
 }
 

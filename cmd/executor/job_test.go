@@ -67,7 +67,7 @@ func newStage(t *testing.T) *stage {
 	})
 
 	template := jobs.Template{
-		Namespace: s.config.ExecutorNamespace, Image: s.image(on, id), Keys: action.Keys{"k1": public},
+		Namespace: s.config.ExecutorNamespace, Control: s.config.Namespace, Image: s.image(on, id), Keys: action.Keys{"k1": public},
 		Protected: s.config.ProtectedNamespaces(),
 	}
 	sample, err := template.Sample()

@@ -49,12 +49,16 @@ func execute(ctx context.Context, args []string, out io.Writer) error {
 		cfg.Protected = append(cfg.Protected, strings.Split(s, ",")...)
 		return nil
 	})
+	flags.StringVar(&cfg.Control, "control-namespace", "", "`namespace` of the kill switch and the allowed signers; required")
 	message := flags.String("termination-log", "/dev/termination-log", "file that takes the result")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if cfg.Control == "" {
+		return errors.New("--control-namespace is required")
 	}
 	connect(&cfg)
 	raw := remediate.Run(ctx, cfg, os.Getenv("COUNTERSIGN_ORDER")).Encode()

@@ -19,7 +19,7 @@ func TestWithoutAClusterTheResultSaysSo(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	file := filepath.Join(t.TempDir(), "message")
 	var out bytes.Buffer
-	err := execute(t.Context(), []string{"--order-key=k1:" + key(32), "--protected-namespaces=kube-system,countersign", "--termination-log=" + file}, &out)
+	err := execute(t.Context(), []string{"--order-key=k1:" + key(32), "--protected-namespaces=kube-system,countersign", "--control-namespace=countersign", "--termination-log=" + file}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,9 +44,10 @@ func TestAnArgumentThatIsNotUnderstoodEndsTheExecutor(t *testing.T) {
 		"an unknown flag":     "--force",
 		"a positional word":   "apply",
 		"a key id of nothing": "--order-key=:" + key(32),
+		"no namespace":        "--control-namespace=",
 	} {
 		var out bytes.Buffer
-		if err := execute(t.Context(), []string{arg, "--termination-log=" + os.DevNull}, &out); err == nil || out.Len() > 0 {
+		if err := execute(t.Context(), []string{"--control-namespace=countersign", "--termination-log=" + os.DevNull, arg}, &out); err == nil || out.Len() > 0 {
 			t.Errorf("%s: %v, wrote %q", name, err, out.String())
 		}
 	}
@@ -54,7 +55,7 @@ func TestAnArgumentThatIsNotUnderstoodEndsTheExecutor(t *testing.T) {
 
 func TestAResultThatCannotBeWrittenIsAnError(t *testing.T) {
 	var out bytes.Buffer
-	if err := execute(t.Context(), []string{"--termination-log=" + t.TempDir()}, &out); err == nil {
+	if err := execute(t.Context(), []string{"--control-namespace=countersign", "--termination-log=" + t.TempDir()}, &out); err == nil {
 		t.Error("a directory took the message")
 	}
 }

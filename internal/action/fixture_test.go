@@ -4,6 +4,8 @@ import (
 	"crypto/ed25519"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 const (
@@ -80,4 +82,25 @@ func applyOrder(t testing.TB, a Action) Order {
 		t.Fatal(err)
 	}
 	return signed
+}
+
+// aliceKey is the same in every run, so that the golden file holds.
+func aliceKey(t testing.TB) ssh.Signer {
+	t.Helper()
+	return sshKey(t, ed25519.NewKeyFromSeed(append(make([]byte, ed25519.SeedSize-1), 7)), nil)
+}
+
+// countersignedOrder is applyOrder with alice's signature outside Slack.
+func countersignedOrder(t testing.TB, kind Kind) Order {
+	t.Helper()
+	o := applyOrder(t, actions()[kind])
+	if o.Stamps == nil {
+		o.ApprovedBy = []string{alice, bob}
+	}
+	o.Signatures = []Signature{signed(t, o.Terms, alice, aliceKey(t))}
+	again, err := o.Sign(testKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
 }

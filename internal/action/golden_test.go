@@ -69,6 +69,58 @@ func TestDigestsAndOrdersKeepTheirBytes(t *testing.T) {
 	}
 }
 
+func TestOrdersWithSignaturesKeepTheirBytes(t *testing.T) {
+	type vector struct {
+		Allowed string `json:"allowed"`
+		Payload string `json:"payload"`
+		Order   string `json:"order"`
+	}
+	var got []vector
+	for _, kind := range []Kind{DeletePod, SetImage} {
+		o := countersignedOrder(t, kind)
+		payload, err := o.Terms.SignaturePayload()
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoded, err := o.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, vector{line(alice, aliceKey(t).PublicKey()), string(payload), encoded})
+	}
+	const file = "testdata/signed.json"
+	if *update {
+		raw, err := json.MarshalIndent(got, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append(raw, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []vector
+	if err := json.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("the bytes that approvers sign have changed (-golden +now):\n%s", d)
+	}
+	for _, v := range want {
+		o, err := VerifyOrder(v.Order, testKeys(), at())
+		if err != nil {
+			t.Errorf("the golden order is refused: %v", err)
+			continue
+		}
+		if err := allowed(t, v.Allowed).Verify(o.Terms, o.Signatures[0], at()); err != nil {
+			t.Errorf("%s: the golden signature is refused: %v", o.Terms.Action.Kind, err)
+		}
+	}
+}
+
 func TestEveryKindOfTheCatalogueHasAGoldenVector(t *testing.T) {
 	for _, entry := range Catalogue() {
 		if _, ok := actions()[entry.Kind]; !ok {

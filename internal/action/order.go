@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -90,14 +91,20 @@ func (s Stamps) check(o Order) error {
 // the bound hash that the rehearsal predicted; an Apply whose own dry run gives
 // another one stops.
 type Order struct {
-	Execution string    `json:"execution"`
-	Incident  string    `json:"incident"`
-	Mode      Mode      `json:"mode"`
-	Terms     Terms     `json:"terms"`
-	Proposal  Hash      `json:"proposal"`
-	Decision  Hash      `json:"decision"`
-	After     Hash      `json:"after,omitempty"`
-	Stamps    *Stamps   `json:"stamps,omitempty"`
+	Execution string  `json:"execution"`
+	Incident  string  `json:"incident"`
+	Mode      Mode    `json:"mode"`
+	Terms     Terms   `json:"terms"`
+	Proposal  Hash    `json:"proposal"`
+	Decision  Hash    `json:"decision"`
+	After     Hash    `json:"after,omitempty"`
+	Stamps    *Stamps `json:"stamps,omitempty"`
+	// ApprovedBy names who approved an execution that leaves no stamps.
+	ApprovedBy []string `json:"approvedBy,omitempty"`
+	// Signatures are those of approvers outside Slack. The executor asks for one
+	// where the target's namespace does, whatever the gate thinks.
+	Signatures []Signature `json:"signatures,omitempty"`
+
 	ExpiresAt time.Time `json:"expiresAt"`
 	KeyID     string    `json:"keyID"`
 	Sig       []byte    `json:"sig,omitempty"`
@@ -109,7 +116,16 @@ type SigningKey struct {
 	Private ed25519.PrivateKey
 }
 
-// Sign fills Proposal, KeyID and Sig. It refuses an Order that Verify would
+// Approvers are the Slack user ids of those who approved: what is stamped, or
+// the Order's own list where nothing is.
+func (o Order) Approvers() []string {
+	if o.Stamps != nil {
+		return o.Stamps.ApprovedBy
+	}
+	return o.ApprovedBy
+}
+
+// Sign fills Proposal, KeyID and Sig. It refuses an Order that VerifyOrder would
 // refuse, so that a mistake shows at the gate and not in a pod.
 func (o Order) Sign(key SigningKey) (Order, error) {
 	if len(key.Private) != ed25519.PrivateKeySize || key.ID == "" {
@@ -128,6 +144,9 @@ func (o Order) Sign(key SigningKey) (Order, error) {
 		return Order{}, err
 	}
 	o.Sig = ed25519.Sign(key.Private, message)
+	if _, err := o.Encode(); err != nil { // too many signatures
+		return Order{}, fmt.Errorf("sign order: %w", err)
+	}
 	return o, nil
 }
 
@@ -178,7 +197,40 @@ func (o Order) check() error {
 			return err
 		}
 	}
+	if err := o.checkApprovers(); err != nil {
+		return err
+	}
 	return checkJobName(o.Execution, o)
+}
+
+// checkApprovers holds the names and signatures of approvers to each other.
+// Whether a signature is good, only AllowedSigners says.
+func (o Order) checkApprovers() error {
+	switch {
+	case len(o.ApprovedBy) > 0 && o.Stamps != nil:
+		return errors.New("the order names its approvers twice")
+	case o.Mode != Apply && (len(o.ApprovedBy) > 0 || len(o.Signatures) > 0):
+		return errors.New("only an execution has approvers and their signatures")
+	}
+	for _, who := range o.ApprovedBy {
+		if !signerPattern.MatchString(who) {
+			return fmt.Errorf("approver %q is not a Slack user id", clip(who))
+		}
+	}
+	signed := map[string]bool{}
+	for _, s := range o.Signatures {
+		switch {
+		case signed[s.Signer]:
+			return fmt.Errorf("%s signed twice", clip(s.Signer))
+		case !slices.Contains(o.Approvers(), s.Signer):
+			return fmt.Errorf("%q signed and is no approver of this order", clip(s.Signer))
+		}
+		if err := s.check(); err != nil {
+			return err
+		}
+		signed[s.Signer] = true
+	}
+	return nil
 }
 
 // Encode gives the form in which the Order travels: base64url of its JSON.

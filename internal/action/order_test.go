@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,8 +60,8 @@ func mutants(value any) []any {
 
 func TestAnOrderIsRefusedWhicheverOfItsFieldsIsChanged(t *testing.T) {
 	count := 0
-	for kind, a := range actions() {
-		raw, err := json.Marshal(applyOrder(t, a))
+	for kind := range actions() {
+		raw, err := json.Marshal(countersignedOrder(t, kind))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,23 +137,86 @@ func TestTheSignerRefusesWhatTheVerifierWould(t *testing.T) {
 		"a Job name of another target":   func(o *Order) { o.Execution = strings.Replace(o.Execution, testUID, otherUID, 1) },
 		"a Job name of another digest":   func(o *Order) { o.Execution = o.Execution[:len(o.Execution)-12] + "000000000000" },
 		"no Job name":                    func(o *Order) { o.Execution = "" },
+		"a signature of no approver":     func(o *Order) { o.Stamps.ApprovedBy = []string{bob} },
+		"a signature of nobody":          func(o *Order) { o.Signatures[0].Signer = "" },
+		"two signatures of one person":   func(o *Order) { o.Signatures = append(o.Signatures, o.Signatures[0]) },
+		"a signature that is none":       func(o *Order) { o.Signatures[0].SSHSig = "yes" },
+		"approvers named twice":          func(o *Order) { o.ApprovedBy = []string{alice} },
 	} {
-		o := applyOrder(t, actions()[SetImage])
+		o := countersignedOrder(t, SetImage)
 		change(&o)
 		if _, err := o.Sign(testKey()); err == nil {
 			t.Errorf("an order with %s was signed", name)
 		}
 	}
-	o := applyOrder(t, actions()[DeletePod])
-	o.Stamps = &Stamps{Incident: o.Incident, ApprovedBy: []string{"U1"}, At: at()}
-	if _, err := o.Sign(testKey()); err == nil {
-		t.Error("an order with stamps for a deletion was signed")
+	for name, change := range map[string]func(*Order){
+		"stamps":                     func(o *Order) { o.Stamps = &Stamps{Incident: o.Incident, ApprovedBy: []string{"U1"}, At: at()} },
+		"a signature of no approver": func(o *Order) { o.ApprovedBy = nil },
+		"an approver of no Slack":    func(o *Order) { o.ApprovedBy = append(o.ApprovedBy, "alice") },
+	} {
+		o := countersignedOrder(t, DeletePod)
+		if change(&o); o.Stamps != nil {
+			o.ApprovedBy = nil
+		}
+		if _, err := o.Sign(testKey()); err == nil {
+			t.Errorf("a deletion with %s was signed", name)
+		}
+	}
+	for _, mode := range []Mode{Rehearse, Probe} {
+		o := countersignedOrder(t, DeletePod)
+		var err error
+		if o.Execution, err = JobName(mode, o.Terms, 0); err != nil {
+			t.Fatal(err)
+		}
+		o.Mode = mode
+		if _, err := o.Sign(testKey()); err == nil {
+			t.Errorf("an order to %s has approvers", mode)
+		}
+		o.Signatures, o.ApprovedBy = nil, nil
+		if _, err := o.Sign(testKey()); err != nil {
+			t.Errorf("an order to %s without them: %v", mode, err)
+		}
 	}
 	for name, key := range map[string]SigningKey{"no key": {}, "a short key": {ID: "k1", Private: ed25519.PrivateKey{1}}, "a key without id": {Private: testKey().Private}} {
 		if _, err := applyOrder(t, actions()[Restart]).Sign(key); err == nil {
 			t.Errorf("%s signed an order", name)
 		}
 	}
+}
+
+func TestAnOrderCarriesTheSignaturesOfItsApprovers(t *testing.T) {
+	for kind := range actions() {
+		o := countersignedOrder(t, kind)
+		text, err := o.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := VerifyOrder(text, testKeys(), at())
+		if err != nil || len(got.Signatures) != 1 || !slices.Contains(got.Approvers(), alice) {
+			t.Errorf("%s: %v: %+v", kind, err, got)
+		}
+	}
+}
+
+func TestAnOrderThatWouldNotTravelIsNotSigned(t *testing.T) {
+	o := applyOrder(t, actions()[DeletePod])
+	_, strong := rsaKeys()
+	sig := signed(t, o.Terms, alice, sshKey(t, strong, nil))
+	for i := range 60 {
+		sig.Signer = fmt.Sprintf("U%d", i)
+		o.ApprovedBy, o.Signatures = append(o.ApprovedBy, sig.Signer), append(o.Signatures, sig)
+		signed, err := o.Sign(testKey())
+		if err != nil {
+			if i < 10 {
+				t.Errorf("%d signatures are too many: %v", i, err)
+			}
+			return
+		}
+		if text, err := signed.Encode(); err != nil || len(text) > MaxOrder {
+			t.Fatalf("signed with %d bytes: %v", len(text), err)
+		}
+	}
+	t.Error("60 signatures of RSA fit")
 }
 
 func TestAnOrderHasItsTimeAndNoOther(t *testing.T) {

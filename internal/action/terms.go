@@ -53,13 +53,24 @@ func (t Terms) Canonical() ([]byte, error) {
 	return raw, nil
 }
 
+// SignaturePayload is the message that an approver signs outside Slack: the
+// format version and the canonical encoding. Its SHA-256 is the Digest, so that
+// whoever signs a file can compare sha256sum with the card.
+func (t Terms) SignaturePayload() ([]byte, error) {
+	raw, err := t.Canonical()
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(digestDomain), raw...), nil
+}
+
 // Digest is the SHA-256 over the format version and the canonical encoding.
 func (t Terms) Digest() (Hash, error) {
-	raw, err := t.Canonical()
+	raw, err := t.SignaturePayload()
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(append([]byte(digestDomain), raw...))
+	sum := sha256.Sum256(raw)
 	return Hash(hex.EncodeToString(sum[:])), nil
 }
 

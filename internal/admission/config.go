@@ -38,6 +38,10 @@ type Config struct {
 	Remediate bool
 	// Watcher and Gate name the roles' ServiceAccounts and Leases.
 	Watcher, Gate string
+	// APIServer is where the API server answers, for the NetworkPolicies:
+	// ADDRESS:PORT or CIDR:PORT, with an IPv6 address in brackets. Install fills
+	// it in where it is empty; without it an executor may reach nothing.
+	APIServer []string
 }
 
 // Default is the installation of the chart's defaults with every kind of the
@@ -66,7 +70,7 @@ var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 func (c Config) check() error {
 	named := map[string]string{
-		"namespace": c.Namespace, "executor namespace": c.ExecutorNamespace,
+		"namespace": c.Namespace, "executor namespace": c.ExecutorNamespace, "namespace for probes": c.ProbeNamespace(),
 		"watcher account": c.Watcher, "gate account": c.Gate,
 	}
 	for what, name := range named {
@@ -82,9 +86,16 @@ func (c Config) check() error {
 	if c.Instance != "" && !dnsLabel.MatchString(c.Instance) {
 		return fmt.Errorf("instance %q is not a DNS-1123 label", c.Instance)
 	}
+	for _, at := range c.APIServer {
+		if _, err := parsePeer(at); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.Namespace == c.ExecutorNamespace:
 		return errors.New("the executor namespace must be a namespace of its own")
+	case slices.Contains(c.ProtectedNamespaces(), c.ProbeNamespace()) || slices.Contains(c.WatchNamespaces, c.ProbeNamespace()):
+		return fmt.Errorf("namespace %s is for probes: it is neither protected nor watched", c.ProbeNamespace())
 	case c.Watcher == c.Gate:
 		return errors.New("watcher and gate must be two accounts")
 	case len(c.Kinds) == 0:
@@ -123,7 +134,7 @@ func (c Config) ExecutorPolicy(k action.Kind) string { return c.name(string(k)) 
 // PolicyNames lists all policies of the installation; bindings have the same
 // names. The gate watches them.
 func (c Config) PolicyNames() []string {
-	names := []string{c.GatePolicy(), c.NamespacePolicy()}
+	names := []string{c.GatePolicy(), c.NamespacePolicy(), c.ProbePolicy()}
 	for _, k := range c.kinds() {
 		names = append(names, c.ExecutorPolicy(k))
 	}

@@ -41,9 +41,13 @@ func pin(c Config, job *batchv1.Job) (pinnedJob, error) {
 	case pod.TerminationGracePeriodSeconds == nil || pod.SchedulerName == "" || job.Spec.Parallelism == nil:
 		return pinnedJob{}, errors.New("pin the executor job: it must be as the API server completes it (dry run)")
 	}
-	protected := "--protected-namespaces=" + strings.Join(c.ProtectedNamespaces(), ",")
-	if !slices.Contains(pod.Containers[0].Args, protected) {
-		return pinnedJob{}, fmt.Errorf("pin the executor job: it lacks the argument %s", protected)
+	for _, arg := range []string{
+		"--protected-namespaces=" + strings.Join(c.ProtectedNamespaces(), ","),
+		"--control-namespace=" + c.Namespace,
+	} {
+		if !slices.Contains(pod.Containers[0].Args, arg) {
+			return pinnedJob{}, fmt.Errorf("pin the executor job: it lacks the argument %s", arg)
+		}
 	}
 	whole, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&job.Spec)
 	if err != nil {
@@ -70,7 +74,7 @@ func (p pinnedJob) podLiteral() (string, error) {
 }
 
 // gatePolicy lets the gate create exactly one shape of Job and write its own
-// Lease, anchor and Events, and nothing else anywhere.
+// Lease, anchor, kill switch and Events, and nothing else anywhere.
 func gatePolicy(c Config, job pinnedJob) (*admissionv1.ValidatingAdmissionPolicy, error) {
 	podLiteral, err := job.podLiteral()
 	if err != nil {
@@ -107,11 +111,13 @@ func gatePolicy(c Config, job pinnedJob) (*admissionv1.ValidatingAdmissionPolicy
 }
 
 func gateOwn(c Config) string {
-	own := func(group, resource, name string) string {
-		return fmt.Sprintf("request.operation in ['CREATE', 'UPDATE'] && request.resource.group == '%s' && request.resource.resource == '%s' && request.?name.orValue('') == '%s'", group, resource, name)
+	own := func(operations, group, resource, name string) string {
+		return fmt.Sprintf("request.operation in %s && request.resource.group == '%s' && request.resource.resource == '%s' && request.?name.orValue('') == '%s'", operations, group, resource, name)
 	}
-	return fmt.Sprintf("request.namespace == %s && request.?subResource.orValue('') == '' && (%s || %s || %s)", quote(c.Namespace),
-		own("coordination.k8s.io", "leases", c.Gate), own("", "configmaps", action.AnchorName),
+	made := list("CREATE", "UPDATE")
+	return fmt.Sprintf("request.namespace == %s && request.?subResource.orValue('') == '' && (%s || %s || %s || %s)", quote(c.Namespace),
+		own(made, "coordination.k8s.io", "leases", c.Gate), own(made, "", "configmaps", action.AnchorName),
+		own(list("UPDATE"), "", "configmaps", action.SwitchName), // Install has made it
 		"request.operation == 'CREATE' && request.resource.group in ['', 'events.k8s.io'] && request.resource.resource == 'events'")
 }
 
@@ -120,7 +126,7 @@ func gateValidations(accounts []string) []admissionv1.Validation {
 	controllerLabels := list("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", IncidentLabel)
 	return []admissionv1.Validation{
 		deny("variables.job || variables.own",
-			"'the gate may only create execution Jobs and write its own Lease, anchor and Events, not ' + "+theRequest),
+			"'the gate may only create execution Jobs and write its own Lease, anchor, kill switch and Events, not ' + "+theRequest),
 		deny(ifJob("object.metadata.name.matches("+quote(action.NamePattern)+")"),
 			"'Job name ' + object.metadata.name + ' is not cs-(a|rN|pN)-TARGET UID-DIGEST'"),
 		deny(ifJob("object.metadata.all(k, k in ['name', 'namespace', 'uid', 'creationTimestamp', 'generation', 'labels', 'managedFields'])"),

@@ -66,6 +66,7 @@ func TestManifestsAreTheGoldenOnes(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			c := Default()
+			c.APIServer = []string{"10.96.0.1:443", "192.0.2.0/28:6443", "[2001:db8::1]:6443"}
 			tc.with(&c)
 			set, err := Manifests(c, readJob(t, defaultedPath))
 			if err != nil {
@@ -153,6 +154,8 @@ func TestAConfigurationThatWeakensTheWallIsRefused(t *testing.T) {
 		{"no kind", func(c *Config) { c.Kinds = nil }},
 		{"a namespace that ends a CEL string", func(c *Config) { c.Protected = append(c.Protected, "a'] || true || 'x' in ['") }},
 		{"executors bound in a protected namespace", func(c *Config) { c.WatchNamespaces = []string{"kube-system"} }},
+		{"an API server that is no address", func(c *Config) { c.APIServer = []string{"kubernetes.default:443"} }},
+		{"an API server without a port", func(c *Config) { c.APIServer = []string{"10.0.0.1"} }},
 		{"an instance that is no name", func(c *Config) { c.Instance = "A b" }},
 		{"another list of protected namespaces than the executor's", func(c *Config) { c.Protected = append(c.Protected, "bank") }},
 	}
@@ -182,6 +185,14 @@ func TestAJobThatIsNotThePlainShapeIsNotPinned(t *testing.T) {
 		{"a second variable", func(j *batchv1.Job) {
 			c := &j.Spec.Template.Spec.Containers[0]
 			c.Env = append(c.Env, c.Env[0])
+		}},
+		{"another control namespace", func(j *batchv1.Job) {
+			args := j.Spec.Template.Spec.Containers[0].Args
+			args[len(args)-1] = "--control-namespace=shop"
+		}},
+		{"no control namespace", func(j *batchv1.Job) {
+			c := &j.Spec.Template.Spec.Containers[0]
+			c.Args = c.Args[:len(c.Args)-1]
 		}},
 		{"a job that no API server completed", func(j *batchv1.Job) { j.Spec.Parallelism = nil }},
 	}

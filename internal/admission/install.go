@@ -38,8 +38,11 @@ func resources() map[string]schema.GroupVersionResource {
 		"Namespace":      {Version: "v1", Resource: "namespaces"},
 		"ServiceAccount": {Version: "v1", Resource: "serviceaccounts"},
 		"ConfigMap":      {Version: "v1", Resource: "configmaps"},
+		"Deployment":     {Group: "apps", Version: "v1", Resource: "deployments"},
+		"ReplicaSet":     {Group: "apps", Version: "v1", Resource: "replicasets"},
 		"Role":           rbac("roles"), "RoleBinding": rbac("rolebindings"),
 		"ClusterRole": rbac("clusterroles"), "ClusterRoleBinding": rbac("clusterrolebindings"),
+		"NetworkPolicy":                    {Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"},
 		"ValidatingAdmissionPolicy":        admission("validatingadmissionpolicies"),
 		"ValidatingAdmissionPolicyBinding": admission("validatingadmissionpolicybindings"),
 	}
@@ -70,11 +73,16 @@ func Install(ctx context.Context, admin *rest.Config, c Config, template *batchv
 	if err != nil {
 		return Set{}, err
 	}
+	if len(c.APIServer) == 0 {
+		if c.APIServer, err = FindAPIServer(ctx, admin); err != nil {
+			return Set{}, err
+		}
+	}
 	set, err := Manifests(c, defaulted)
 	if err != nil {
 		return Set{}, err
 	}
-	for _, object := range slices.Concat(set.Accounts, set.Policies) {
+	for _, object := range slices.Concat(set.Accounts, set.Network, set.Policies, set.Probes) {
 		if err := apply(ctx, client, object); err != nil {
 			return Set{}, err
 		}
@@ -159,7 +167,7 @@ func Uninstall(ctx context.Context, admin *rest.Config, c Config, set Set) error
 
 // everyObject lists what an installation of c consists of, policies by name only.
 func (c Config) everyObject() ([]*unstructured.Unstructured, error) {
-	objects := slices.Concat(c.namespaces(), c.accounts())
+	objects := slices.Concat(c.namespaces(), c.accounts(), c.network(), c.probeObjects())
 	for _, name := range c.PolicyNames() {
 		objects = append(objects, newPolicy(name), newBinding(name))
 	}

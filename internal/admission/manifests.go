@@ -12,10 +12,10 @@ import (
 )
 
 // Set is everything of one installation, in the order of its creation: rights
-// come last, when the policies that bound them exist. Beside the accounts stands
-// the empty audit anchor.
+// come last, when the policies that bound them exist. Beside the accounts stand
+// the ConfigMaps by which people steer, empty.
 type Set struct {
-	Namespaces, Accounts, Policies, RBAC []*unstructured.Unstructured
+	Namespaces, Accounts, Network, Policies, Probes, RBAC []*unstructured.Unstructured
 	// Wall is the mark that the refusals of these very policies carry.
 	Wall string
 }
@@ -23,7 +23,7 @@ type Set struct {
 // All is the whole set in order.
 func (s Set) All() []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
-	for _, part := range [][]*unstructured.Unstructured{s.Namespaces, s.Accounts, s.Policies, s.RBAC} {
+	for _, part := range [][]*unstructured.Unstructured{s.Namespaces, s.Accounts, s.Network, s.Policies, s.Probes, s.RBAC} {
 		all = append(all, part...)
 	}
 	return all
@@ -44,8 +44,8 @@ func Manifests(c Config, defaulted *batchv1.Job) (Set, error) {
 		into *[]*unstructured.Unstructured
 		from []runtime.Object
 	}{
-		{&s.Namespaces, c.namespaces()}, {&s.Accounts, c.accounts()},
-		{&s.Policies, append(policies, bindings...)}, {&s.RBAC, c.rbac()},
+		{&s.Namespaces, c.namespaces()}, {&s.Accounts, c.accounts()}, {&s.Network, c.network()},
+		{&s.Policies, append(policies, bindings...)}, {&s.Probes, c.probeObjects()}, {&s.RBAC, c.rbac()},
 	} {
 		for _, object := range part.from {
 			plain, err := plainOf(object)
@@ -67,7 +67,7 @@ func (c Config) policies(defaulted *batchv1.Job) (policies, bindings []runtime.O
 	if err != nil {
 		return nil, nil, "", err
 	}
-	all := []*admissionv1.ValidatingAdmissionPolicy{gate, namespacePolicy(c, job)}
+	all := []*admissionv1.ValidatingAdmissionPolicy{gate, namespacePolicy(c, job), probePolicy(c)}
 	for _, k := range c.kinds() {
 		rule, _ := ruleOf(k) // check has seen to it
 		p, err := executorPolicy(c, rule)

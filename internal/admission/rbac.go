@@ -70,6 +70,8 @@ func (c Config) rbac() []runtime.Object {
 	own := append(leaseRules(c.Gate),
 		policyRule("", []string{"configmaps"}, "create"),
 		named(policyRule("", []string{"configmaps"}, "get", "update"), action.AnchorName),
+		named(policyRule("", []string{"configmaps"}, look...), action.PolicyName, action.SignersName, action.SwitchName),
+		named(policyRule("", []string{"configmaps"}, "update"), action.SwitchName),
 		policyRule("", []string{"events"}, "create"),
 		policyRule("events.k8s.io", []string{"events"}, "create"))
 	objects = append(objects, c.roleOf(c.Gate, c.Namespace, c.Namespace, own)...)
@@ -86,6 +88,8 @@ func (c Config) rbac() []runtime.Object {
 	if !c.Remediate {
 		return objects
 	}
+	objects = append(objects, c.controlRole()...)
+	objects = append(objects, c.probeRights()...)
 	for _, e := range action.Catalogue() {
 		for _, k := range c.kinds() {
 			if k == e.Kind {
@@ -93,6 +97,22 @@ func (c Config) rbac() []runtime.Object {
 				objects = append(objects, c.bindings(string(k), string(k), c.ExecutorNamespace)...)
 			}
 		}
+	}
+	return objects
+}
+
+// controlRole lets the executor accounts read the kill switch and the keys of
+// the second factor, and nothing else in Countersign's own namespace.
+func (c Config) controlRole() []runtime.Object {
+	const name = "executors"
+	var accounts []rbacv1.Subject
+	for _, k := range c.kinds() {
+		accounts = append(accounts, subject(string(k), c.ExecutorNamespace)...)
+	}
+	read := named(policyRule("", []string{"configmaps"}, "get"), action.SignersName, action.SwitchName)
+	objects := c.roleOf(name, c.Namespace, c.ExecutorNamespace, []rbacv1.PolicyRule{read})
+	if binding, ok := objects[1].(*rbacv1.RoleBinding); ok {
+		binding.Subjects = accounts
 	}
 	return objects
 }
@@ -159,7 +179,10 @@ func (c Config) accounts() []runtime.Object {
 			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: ownLabels()},
 		}
 	}
-	objects := []runtime.Object{account(c.Watcher, c.Namespace), account(c.Gate, c.Namespace), c.anchor()}
+	objects := []runtime.Object{account(c.Watcher, c.Namespace), account(c.Gate, c.Namespace)}
+	for _, name := range action.ControlNames() {
+		objects = append(objects, c.controlMap(name))
+	}
 	if c.Remediate {
 		for _, k := range c.kinds() {
 			objects = append(objects, account(string(k), c.ExecutorNamespace))
@@ -168,12 +191,12 @@ func (c Config) accounts() []runtime.Object {
 	return objects
 }
 
-// anchor is applied without data: the data is the gate's, and applying again
-// leaves it alone.
-func (c Config) anchor() runtime.Object {
+// controlMap is applied without data: the data is the gate's or people's, and
+// applying again leaves it alone.
+func (c Config) controlMap(name string) runtime.Object {
 	return &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName, Namespace: c.Namespace, Labels: ownLabels()},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: c.Namespace, Labels: ownLabels()},
 	}
 }
 
@@ -188,5 +211,5 @@ func (c Config) namespaces() []runtime.Object {
 			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
 		}
 	}
-	return []runtime.Object{namespace(c.Namespace, "restricted"), namespace(c.ExecutorNamespace, "restricted")}
+	return []runtime.Object{namespace(c.Namespace, "restricted"), namespace(c.ExecutorNamespace, "restricted"), namespace(c.ProbeNamespace(), "restricted")}
 }

@@ -41,6 +41,9 @@ func Verify(ctx context.Context, admin *rest.Config, c Config, wall string) erro
 			open = append(open, err)
 		}
 	}
+	if err := verifyProbeNamespace(ctx, admin, c, wall); err != nil {
+		open = append(open, err)
+	}
 	return errors.Join(open...)
 }
 

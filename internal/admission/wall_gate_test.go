@@ -166,6 +166,8 @@ func gateMutants() []gateMutant {
 		{"another command", box(func(c *corev1.Container) { c.Command = []string{"/bin/sh"} }), "containers", false},
 		{"another trusted key", box(func(c *corev1.Container) { c.Args[0] = "--order-key=k2:AAAA" }), "containers", false},
 		{"fewer protected namespaces", box(func(c *corev1.Container) { c.Args[1] = "--protected-namespaces=kube-system" }), "containers", false},
+		{"another control namespace", box(func(c *corev1.Container) { c.Args[2] = "--control-namespace=shop" }), "containers", false},
+		{"no control namespace", box(func(c *corev1.Container) { c.Args = c.Args[:2] }), "containers", false},
 		{"one more argument", box(func(c *corev1.Container) { c.Args = append(c.Args, "--protected-namespaces=") }), "containers", false},
 		{"a second variable", box(func(c *corev1.Container) { c.Env = append(c.Env, corev1.EnvVar{Name: "HTTPS_PROXY", Value: "x"}) }), "containers", false},
 		{"the order from a secret", box(func(c *corev1.Container) {
@@ -225,7 +227,7 @@ func (w *wall) gateElsewhere(t *testing.T, gate *kubernetes.Clientset) {
 			return err
 		}, true},
 		{"another ConfigMap", func() error {
-			_, err := gate.CoreV1().ConfigMaps(own).Create(ctx, config("allowed-signers"), opts)
+			_, err := gate.CoreV1().ConfigMaps(own).Create(ctx, config(action.SignersName), opts)
 			return err
 		}, false},
 		{"the anchor elsewhere", func() error {

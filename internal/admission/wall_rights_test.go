@@ -7,8 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 
 	"github.com/countersign-dev/countersign/internal/action"
 )
@@ -16,21 +14,9 @@ import (
 // rights shows what RBAC alone leaves to the accounts: the policies are the
 // second fence, not the first.
 func (w *wall) rights(t *testing.T) {
-	plain := func(user, pod string) *kubernetes.Clientset {
-		conn := rest.CopyConfig(w.admin)
-		conn.Impersonate = rest.ImpersonationConfig{UserName: user}
-		if pod != "" {
-			conn.Impersonate.Extra = map[string][]string{"authentication.kubernetes.io/pod-name": {pod}}
-		}
-		client, err := kubernetes.NewForConfig(conn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return client
-	}
 	ctx, get, lst, create := t.Context(), metav1.GetOptions{}, metav1.ListOptions{}, metav1.CreateOptions{DryRun: dryRun}
-	watcher, gate := plain(w.config.WatcherUser(), ""), plain(w.config.GateUser(), "")
-	restart := plain(w.config.ExecutorUser(action.Restart), podFor("a", w.web.UID))
+	watcher, gate := w.plain(w.config.WatcherUser(), ""), w.plain(w.config.GateUser(), "")
+	restart := w.plain(w.config.ExecutorUser(action.Restart), podFor("a", w.web.UID))
 	anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName}}
 	lease := func(name string) *coordinationv1.Lease {
 		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: name}}

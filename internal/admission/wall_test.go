@@ -71,6 +71,7 @@ func newWall(t *testing.T) *wall {
 	}
 	w.template = readJob(t, templatePath)
 	w.template.Spec.Template.Spec.Containers[0].Args[1] = "--protected-namespaces=" + strings.Join(w.config.ProtectedNamespaces(), ",")
+	w.template.Spec.Template.Spec.Containers[0].Args[2] = "--control-namespace=" + w.config.Namespace
 	for _, n := range []string{w.shop, w.shop + "-safe"} {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n}}
 		if n != w.shop {
@@ -237,6 +238,9 @@ func TestTheWallOnARealCluster(t *testing.T) {
 	t.Run("delete-pod", w.deletePod)
 	t.Run("executor namespace", w.namespace)
 	t.Run("rights", w.rights)
+	t.Run("steering", w.steering)
+	t.Run("can-i", w.canI)
+	t.Run("isolation", w.isolation)
 	t.Run("the completed job is the one in testdata", w.defaulted)
 	t.Run("installing again works", func(t *testing.T) {
 		anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName}, Data: map[string]string{"head": "1"}}

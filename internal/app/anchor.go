@@ -3,10 +3,13 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +19,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/audit"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/policy"
+	"github.com/countersign-dev/countersign/internal/store"
 )
 
 // folded is what one incident's first records say about its executions.
@@ -67,42 +71,78 @@ func executions(records []incident.Record, sealer *incident.Sealer) (runs []poli
 	return runs
 }
 
-// anchor keeps the audit head in a ConfigMap.
+// auditLog is a store as the audit chain reads it: it tells a record that is
+// gone from a store that does not answer.
+type auditLog struct{ storage }
+
+func (l auditLog) Log(ctx context.Context, n, limit int) ([]incident.Record, error) {
+	records, err := l.storage.Log(ctx, n, limit)
+	_, embedded := l.storage.(*store.File)
+	// A closed connection to Redis is an EOF too, and tells nothing.
+	if errors.Is(err, redis.Nil) || embedded && errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: %w", audit.ErrGone, err)
+	}
+	return records, err
+}
+
+// anchor keeps the audit head in a ConfigMap. One goroutine uses it.
 type anchor struct {
 	client    kubernetes.Interface
 	namespace string
+	read      *corev1.ConfigMap // as it was read last; nil where there was none
 }
 
-const anchorKey = "head"
+// The keys of the ConfigMap's data. The first is the gate's, the second an
+// operator's.
+const (
+	anchorKey = "head"
+	acceptKey = "accept"
+)
 
-// Read returns the zero Head where the ConfigMap is empty or not there.
-func (a *anchor) Read(ctx context.Context) (audit.Head, error) {
+// Read returns the zero Kept where the ConfigMap is empty or not there. What is
+// not a head stands for one that nobody signed.
+func (a *anchor) Read(ctx context.Context) (audit.Kept, error) {
 	cm, err := a.client.CoreV1().ConfigMaps(a.namespace).Get(ctx, action.AnchorName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return audit.Head{}, nil
+		a.read = nil
+		return audit.Kept{}, nil
 	}
 	if err != nil {
-		return audit.Head{}, err
+		return audit.Kept{}, err
 	}
-	if cm.Data[anchorKey] == "" {
-		return audit.Head{}, nil
+	a.read = cm
+	kept := audit.Kept{Accept: cm.Data[acceptKey]}
+	if text := cm.Data[anchorKey]; text != "" {
+		if err := json.Unmarshal([]byte(text), &kept.Head); err != nil {
+			kept.Head = audit.Head{KeyID: "none", Sig: []byte(text)}
+		}
 	}
-	var h audit.Head
-	if err := json.Unmarshal([]byte(cm.Data[anchorKey]), &h); err != nil {
-		return audit.Head{}, fmt.Errorf("ConfigMap %s/%s holds no audit head: %w", a.namespace, action.AnchorName, err)
-	}
-	return h, nil
+	return kept, nil
 }
 
+// Write replaces what was read, and nothing else: the API server refuses it
+// where somebody else has written since. A ConfigMap that is gone is made anew.
 func (a *anchor) Write(ctx context.Context, h audit.Head) error {
 	raw, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	cm := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName, Namespace: a.namespace},
-		Data:       map[string]string{anchorKey: string(raw)},
+	maps := a.client.CoreV1().ConfigMaps(a.namespace)
+	data := map[string]string{anchorKey: string(raw)}
+	if a.read == nil {
+		made := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: action.AnchorName, Namespace: a.namespace}, Data: data}
+		_, err := maps.Create(ctx, made, metav1.CreateOptions{})
+		return err
 	}
-	_, err = a.client.CoreV1().ConfigMaps(a.namespace).Update(ctx, cm, metav1.UpdateOptions{})
+	next := a.read.DeepCopy()
+	next.Data = data
+	_, err = maps.Update(ctx, next, metav1.UpdateOptions{})
 	return err
+}
+
+// Remedy works for a ConfigMap that is there and for one that is gone.
+func (a *anchor) Remedy(accept string) string {
+	return fmt.Sprintf("restore the store, or have the gate begin a new audit log with what the store holds, which voids all open votes: "+
+		"kubectl create configmap %[1]s -n %[2]s --from-literal=%[3]s=%[4]s --dry-run=client -o yaml | kubectl apply --server-side --force-conflicts -f - and restart the gate",
+		action.AnchorName, a.namespace, acceptKey, accept)
 }

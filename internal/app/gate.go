@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	if err != nil {
 		return err
 	}
-	engine, err := newPolicy(ctx, s, redactor)
+	settings, source, err := basePolicy(ctx, s, redactor)
 	if err != nil {
 		return err
 	}
@@ -86,20 +87,42 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	if err := checkChain(ctx, chain, keys, log); err != nil {
 		return err
 	}
+	control := &control{client: client, namespace: s.Namespace, redactor: redactor, log: log}
+	steering := &steering{base: settings, source: source, redactor: redactor, log: log}
+	rules.Halt = func() string { return cmp.Or(control.Halt(), chain.Halt()) }
+	rules.Policy = func() action.Hash { return steering.live.Digest() }
 	effects := &respond.GateEffects{
-		Thread: slack, Policy: engine, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st, sealer),
+		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st, sealer),
+		Signers: control.Signers, Steering: steering, Fresh: control.Fresh,
 	}
 	responder := respond.New(respond.Config{
 		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer,
 		Now: time.Now, Log: log,
 	})
+	control.announce, control.policy = responder.Steer, steering.Consider
+	steering.announce, steering.load = responder.Steer, responder.Load
+	live, err := steering.start(ctx)
+	if err != nil {
+		return err
+	}
+	effects.Policy = live
+	helm := &respond.Helm{Thread: slack, Policy: live, Turn: control.Turn, Now: time.Now}
+	signed := &approvals{
+		load: responder.Load, write: responder.Append, signers: control.Signers, team: where.TeamID,
+		redactor: redactor, now: time.Now, log: log,
+	}
+	if err := signed.serve(ctx, group, s.ApprovalPort); err != nil {
+		return err
+	}
+	group.Go(func() error { return control.Run(ctx) })
+	group.Go(func() error { reconsider(ctx, responder, rules); return nil })
 	group.Go(func() error { chain.Run(ctx); return nil })
 	group.Go(func() error { return launcher.Run(ctx) })
 	group.Go(func() error { return responder.Run(ctx) })
 	group.Go(func() error { return slack.Run(ctx) })
 	group.Go(func() error { responder.TakeHints(ctx, launcher.Changes()); return nil })
-	group.Go(func() error { responder.TakeClicks(ctx, slack.Clicks(), slack.Whisper); return nil })
-	group.Go(func() error { responder.TakeCommands(ctx, slack.Commands()); return nil })
+	group.Go(func() error { responder.TakeClicks(ctx, slack.Clicks(), slack); return nil })
+	group.Go(func() error { responder.TakeCommands(ctx, slack.Commands(), helm); return nil })
 	ready.add("slack", func() error {
 		if !slack.Connected() {
 			return errors.New("no socket to Slack")
@@ -126,32 +149,53 @@ func checkChain(ctx context.Context, chain *audit.Chain, keys Keys, log *slog.Lo
 	return nil
 }
 
-func newPolicy(ctx context.Context, s Settings, redactor *redact.Redactor) (*policy.Engine, error) {
+// reconsider asks what is due for every incident when a halt begins or ends, or
+// another policy is in force, until ctx ends. Both are looked up in memory.
+func reconsider(ctx context.Context, r *respond.Responder, rules incident.Rules) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	halt, policy := rules.Halt(), rules.Policy()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if h, p := rules.Halt(), rules.Policy(); h != halt || p != policy {
+			halt, policy = h, p
+			r.Reconsider()
+		}
+	}
+}
+
+// basePolicy is the policy that the settings give, before what the cluster's
+// ConfigMap says.
+func basePolicy(ctx context.Context, s Settings, redactor *redact.Redactor) (policy.Settings, string, error) {
 	source := policies.Source
 	if s.PolicyFile != "" {
 		raw, err := os.ReadFile(s.PolicyFile)
 		if err != nil {
-			return nil, fmt.Errorf("POLICY_FILE: %w", err)
+			return policy.Settings{}, "", fmt.Errorf("POLICY_FILE: %w", err)
 		}
 		source = string(raw)
 	}
 	settings := policy.DefaultSettings()
 	approvers, err := s.Approvers()
 	if err != nil {
-		return nil, err
+		return policy.Settings{}, "", err
 	}
 	settings.Approvers, settings.PerHour, settings.Floor = approvers, s.ChangesPerHour, s.ConfidenceFloor
 	settings.Protected = s.protected()
 	engine, err := policy.New(ctx, source, settings, redactor)
 	if err == nil {
 		// A policy that does not answer would show at the first fault only.
-		_, err = engine.Decide(ctx, policy.Input{Stage: policy.Propose, Now: time.Now(), Mode: incident.ModeOff})
+		err = engine.Check(ctx)
 	}
 	if err != nil && s.PolicyFile != "" {
 		said := strings.Join(strings.Split(err.Error(), "\n"), "; ") // OPA lists its findings on lines
-		return nil, fmt.Errorf("POLICY_FILE %s (unset it for the policy that is built in): %s", s.PolicyFile, said)
+		return policy.Settings{}, "", fmt.Errorf("POLICY_FILE %s (unset it for the policy that is built in): %s", s.PolicyFile, said)
 	}
-	return engine, err
+	return settings, source, err
 }
 
 // protected is the one list that Rego, CEL and the executor share.
@@ -164,7 +208,7 @@ func (s Settings) protected() []string {
 
 // JobTemplate is the shape of every Job of this installation.
 func (s Settings) JobTemplate(keys Keys) jobs.Template {
-	return jobs.Template{Namespace: s.ExecutorNS, Image: s.ExecutorImage, Keys: keys.Public(), Protected: s.protected()}
+	return jobs.Template{Namespace: s.ExecutorNS, Control: s.Namespace, Image: s.ExecutorImage, Keys: keys.Public(), Protected: s.protected()}
 }
 
 func newSlack(s Settings, keys Keys, redactor *redact.Redactor, log *slog.Logger) (*chat.Slack, error) {

@@ -46,9 +46,6 @@ func (r *readiness) failing() []string {
 // serveHealth answers /healthz while the process lives and /readyz when every
 // part is ready. Port 0 turns it off.
 func serveHealth(ctx context.Context, group *errgroup.Group, s Settings, ready *readiness) error {
-	if s.HealthPort == 0 {
-		return nil
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -58,14 +55,23 @@ func serveHealth(ctx context.Context, group *errgroup.Group, s Settings, ready *
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf(":%d", s.HealthPort))
-	if err != nil {
-		return fmt.Errorf("HEALTH_PORT: %w", err)
+	return serveHTTP(ctx, group, "HEALTH_PORT", s.HealthPort, mux)
+}
+
+// serveHTTP serves handler on port in group until ctx ends. Port 0 turns it off;
+// errors name the setting.
+func serveHTTP(ctx context.Context, group *errgroup.Group, setting string, port int, handler http.Handler) error {
+	if port == 0 {
+		return nil
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf(":%d", port))
+	if err != nil {
+		return fmt.Errorf("%s: %w", setting, err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 15 * time.Second}
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("health server: %w", err)
+			return fmt.Errorf("%s: %w", setting, err)
 		}
 		return nil
 	})

@@ -64,6 +64,7 @@ type Settings struct {
 
 	LogLevel       string `json:"logLevel" env:"LOG_LEVEL"`
 	HealthPort     int    `json:"healthPort" env:"HEALTH_PORT"`
+	ApprovalPort   int    `json:"approvalPort" env:"APPROVAL_PORT"`
 	LeaderElection bool   `json:"leaderElection" env:"LEADER_ELECTION"`
 }
 
@@ -77,7 +78,7 @@ func DefaultSettings() Settings {
 		Debounce: duration(t.Debounce), ApprovalTTL: duration(t.Offer), VerifyWindow: duration(t.Verify),
 		QuietPeriod: duration(t.Quiet), UndoWindow: duration(t.Undo),
 		AIProvider: "gemini", AIModel: "gemini-3.8-flash",
-		LogLevel: "info", HealthPort: 8081, LeaderElection: true,
+		LogLevel: "info", HealthPort: 8081, ApprovalPort: 8082, LeaderElection: true,
 	}
 }
 
@@ -106,6 +107,9 @@ func (s Settings) check() error {
 	}
 	if s.HealthPort < 0 || s.HealthPort > 65535 {
 		errs = append(errs, fmt.Errorf("HEALTH_PORT: %d is no port; 0 turns the health server off", s.HealthPort))
+	}
+	if s.ApprovalPort < 0 || s.ApprovalPort > 65535 {
+		errs = append(errs, fmt.Errorf("APPROVAL_PORT: %d is no port; 0 turns approval by signature off", s.ApprovalPort))
 	}
 	if _, err := s.Level(); err != nil {
 		errs = append(errs, err)

@@ -3,9 +3,7 @@ package audit
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -15,70 +13,12 @@ import (
 	"github.com/countersign-dev/countersign/internal/incident"
 )
 
-const (
-	chainDomain = "countersign/audit/v1\n"
-	headDomain  = "countersign/audit-head/v1\n"
-)
+// MaxLag is how long the log may go on unanchored before no new Order is
+// signed. What is not anchored can be lost without anybody noticing.
+const MaxLag = 30 * time.Second
 
-// Log is the store's one order of records.
-type Log interface {
-	Log(ctx context.Context, n, limit int) ([]incident.Record, error)
-}
-
-// Anchor keeps the head outside the store.
-type Anchor interface {
-	// Read returns the head kept last; the zero Head when there is none.
-	Read(ctx context.Context) (Head, error)
-	Write(ctx context.Context, h Head) error
-}
-
-// Head is the signed end of the chain: how many records there are and the hash
-// that stands for all of them.
-type Head struct {
-	Seq   int         `json:"seq"`
-	Hash  action.Hash `json:"hash"`
-	At    time.Time   `json:"at"`
-	KeyID string      `json:"keyID"`
-	Sig   []byte      `json:"sig,omitempty"`
-}
-
-// link is the hash of a record in its place.
-func link(prev action.Hash, raw []byte) action.Hash {
-	h := sha256.New()
-	h.Write([]byte(chainDomain))
-	h.Write([]byte(prev))
-	h.Write([]byte("\n"))
-	h.Write(raw)
-	return action.Hash(hex.EncodeToString(h.Sum(nil)))
-}
-
-func (h Head) message() ([]byte, error) {
-	h.Sig = nil
-	raw, err := json.Marshal(h)
-	if err != nil {
-		return nil, fmt.Errorf("encode head: %w", err)
-	}
-	return append([]byte(headDomain), raw...), nil
-}
-
-func (h Head) sign(key action.SigningKey) (Head, error) {
-	h.KeyID = key.ID
-	message, err := h.message()
-	if err != nil {
-		return Head{}, err
-	}
-	h.Sig = ed25519.Sign(key.Private, message)
-	return h, nil
-}
-
-// Valid reports whether one of keys signed the head.
-func (h Head) Valid(keys action.Keys) bool {
-	key, ok := keys[h.KeyID]
-	message, err := h.message()
-	return err == nil && ok && len(key) == ed25519.PublicKeySize && ed25519.Verify(key, message, h.Sig)
-}
-
-// Chain follows a log and anchors its head.
+// Chain follows a log, anchors its head and notices what the log forgot. Check
+// and Run are called one after the other; the rest at any time.
 type Chain struct {
 	log    Log
 	anchor Anchor
@@ -86,123 +26,160 @@ type Chain struct {
 	now    func() time.Time
 	logger *slog.Logger
 
-	mu       sync.Mutex
-	seq      int
-	hash     action.Hash
-	anchored time.Time // when the head last matched the anchor
+	// Of Check and Run alone.
+	keys    action.Keys // that may have signed what the anchor holds
+	kept    Head        // what the anchor held last, as far as we know
+	foreign Head        // what another process anchored beyond what we have read
+	gate    int         // records of the gate that were read
+	ends    ends
+	dirty   bool // the anchor may have to be written
+	ticks   int
+
+	mu     sync.Mutex
+	seq    int
+	hash   action.Hash
+	agreed time.Time // when log and anchor were last known to agree; zero before they were compared
+	lost   *ForgottenError
 }
 
-// NewChain makes a chain; nothing is read before Run.
+// NewChain makes a chain; nothing is read before Check or Run.
 func NewChain(log Log, anchor Anchor, key action.SigningKey, now func() time.Time, logger *slog.Logger) *Chain {
-	return &Chain{log: log, anchor: anchor, key: key, now: now, logger: logger}
+	c := &Chain{log: log, anchor: anchor, key: key, now: now, logger: logger, ends: ends{of: map[incident.ID]end{}}}
+	if public, ok := key.Private.Public().(ed25519.PublicKey); ok {
+		c.keys = action.Keys{key.ID: public}
+	}
+	return c
 }
 
 // batch bounds how many records are in memory at once.
 const batch = 256
 
-// advance hashes what has been appended since; changed says whether anything was.
-func (c *Chain) advance(ctx context.Context) (changed bool, err error) {
+// advance hashes what has been appended since; seen gets the head after each
+// record.
+func (c *Chain) advance(ctx context.Context, seen func(seq int, hash action.Hash)) error {
+	limit := batch
 	for {
-		records, err := c.log.Log(ctx, c.seq, batch)
+		records, err := c.log.Log(ctx, c.seq, limit)
+		if errors.Is(err, ErrGone) && limit > 1 {
+			limit = 1 // which of the batch it is
+			continue
+		}
 		if err != nil {
-			return changed, err
+			return err
 		}
-		c.mu.Lock()
 		for _, r := range records {
-			c.hash = link(c.hash, r.Raw)
-			c.seq++
+			hash, seq := link(c.hash, r.Raw), c.seq+1
+			c.mu.Lock()
+			c.hash, c.seq = hash, seq
+			c.mu.Unlock()
+			if h, err := headerOf(r.Raw); err == nil && incident.Role(h.role) == incident.Gate {
+				c.gate++
+			}
+			c.ends.add(r, c.seq-1)
+			seen(c.seq, c.hash)
 		}
-		c.mu.Unlock()
 		if len(records) == 0 {
-			return changed, nil
+			return nil
 		}
-		changed = true
 	}
 }
 
-// ForgottenError says that the store holds fewer or other records than the
-// anchor vouches for.
-type ForgottenError struct {
-	Anchored Head
-	Have     int
+// forgot remembers, until the process ends, that store and anchor do not agree.
+func (c *Chain) forgot(kept Head, format string, args ...any) *ForgottenError {
+	e := &ForgottenError{Anchored: kept, Have: c.seq, Why: fmt.Sprintf(format, args...)}
+	c.mu.Lock()
+	c.lost = e
+	c.mu.Unlock()
+	return e
 }
 
-func (e *ForgottenError) Error() string {
-	return fmt.Sprintf("the store has %d records and the audit anchor vouches for %d: records were lost or changed", e.Have, e.Anchored.Seq)
-}
-
-// Check compares the store with the anchor, once, before anything is decided on
-// its records.
+// Check compares the store with the anchor before anything is decided on its
+// records, and anchors the head of a first start: from then on a store with
+// records of the gate and an anchor without a head do not go together. A
+// ForgottenError stays until the process ends; after every other error Run
+// tries again.
 func (c *Chain) Check(ctx context.Context, keys action.Keys) error {
+	if c.lost != nil {
+		return c.lost
+	}
+	c.keys = keys
+	c.restart()
 	kept, err := c.anchor.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the audit anchor: %w", err)
 	}
-	if kept.Seq == 0 {
+	acceptSeq, acceptHash := accepted(kept.Accept)
+	matches, agrees := acceptSeq == 0, kept.Head.Seq == 0 && kept.Head.Hash == ""
+	err = c.advance(ctx, func(seq int, hash action.Hash) {
+		matches = matches || seq == acceptSeq && hash == acceptHash
+		agrees = agrees || seq == kept.Head.Seq && hash == kept.Head.Hash
+	})
+	gone := errors.Is(err, ErrGone)
+	if err != nil && !gone {
+		return err
+	}
+	signed := kept.Head.Valid(c.keys)
+	var lost *ForgottenError
+	switch {
+	case gone:
+		lost = c.forgot(kept.Head, "record %d of the store is gone, the log still names it", c.seq+1)
+		lost.Remedy = "restore the store, or empty it: the next start then says how to begin a new audit log" // nobody can accept what cannot be read
+		return lost
+	case matches:
+		c.logger.Warn("an operator accepted the store as it is: a new audit log begins", "records", c.seq,
+			"was anchored", kept.Head.Seq, "was", kept.Head.Hash, "signed", signed)
+		return c.begin(ctx)
+	case kept.Head.unwritten() && c.gate == 0:
+		return c.begin(ctx)
+	case kept.Head.unwritten():
+		lost = c.forgot(kept.Head, "the audit anchor is empty or gone, and the store has %d records, %d of them the gate's, for which it must have vouched", c.seq, c.gate)
+	case !signed:
+		lost = c.forgot(kept.Head, "the audit anchor's signature is wrong (key %q): it was changed, or the gate's key was", kept.Head.KeyID)
+	case !agrees:
+		lost = c.forgot(kept.Head, "the store has %d records and the audit anchor vouches for %d: records were lost or changed", c.seq, kept.Head.Seq)
+	default:
+		c.dirty = true
+		c.agree(kept.Head)
 		return nil
 	}
-	if !kept.Valid(keys) {
-		return fmt.Errorf("the audit anchor's signature is wrong (key %q)", kept.KeyID)
+	lost.Remedy = c.anchor.Remedy(acceptance(c.seq, c.hash))
+	return lost
+}
+
+// restart forgets what an attempt that failed half way has read.
+func (c *Chain) restart() {
+	c.gate, c.ends, c.foreign = 0, ends{of: map[incident.ID]end{}}, Head{}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq, c.hash = 0, ""
+}
+
+// begin anchors the head of a new audit log.
+func (c *Chain) begin(ctx context.Context) error {
+	if err := c.write(ctx); err != nil {
+		return fmt.Errorf("begin the audit log: %w", err)
 	}
-	var hash action.Hash
-	n := 0
-	for n < kept.Seq {
-		records, err := c.log.Log(ctx, n, min(batch, kept.Seq-n))
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			break
-		}
-		for _, r := range records {
-			hash = link(hash, r.Raw)
-			n++
-		}
-	}
-	if n != kept.Seq || hash != kept.Hash {
-		return &ForgottenError{Anchored: kept, Have: n}
-	}
+	c.agree(c.kept)
 	return nil
 }
 
-// Run anchors the head every second while it moves, until ctx ends; the last
-// records are anchored on the way out.
-func (c *Chain) Run(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	dirty := true
-	for {
-		stopping := ctx.Err() != nil
-		work := ctx
-		if stopping {
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			work = last
-		}
-		changed, err := c.advance(work)
-		dirty = dirty || changed
-		if err == nil && dirty && c.seq > 0 {
-			var head Head
-			if head, err = c.Head(); err == nil {
-				err = c.anchor.Write(work, head)
-			}
-			dirty = err != nil
-		}
-		if err != nil {
-			c.logger.Warn("the audit chain is not anchored", "err", err)
-		} else {
-			c.mu.Lock()
-			c.anchored = c.now()
-			c.mu.Unlock()
-		}
-		if stopping {
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
+func (c *Chain) agree(kept Head) {
+	c.kept = kept
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.agreed = c.now()
+}
+
+func (c *Chain) write(ctx context.Context) error {
+	head, err := c.Head()
+	if err != nil {
+		return err
 	}
+	if err := c.anchor.Write(ctx, head); err != nil {
+		return fmt.Errorf("write the audit anchor: %w", err)
+	}
+	c.kept = head
+	return nil
 }
 
 // Head signs the chain's present end.
@@ -217,16 +194,33 @@ func (c *Chain) Head() (Head, error) {
 func (c *Chain) Lag() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.anchored.IsZero() {
+	if c.agreed.IsZero() {
 		return 0
 	}
-	return c.now().Sub(c.anchored)
+	return c.now().Sub(c.agreed)
+}
+
+// Halt says in one sentence why no new Order may be signed; empty means that
+// nothing is against it. A store that forgot is said until the process ends.
+// The sentence has no figures that run: whoever shows it shows it once.
+func (c *Chain) Halt() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.lost != nil:
+		return "The store does not hold what the audit log vouches for: what was voted on before has to be voted on again, after an operator has read the gate's log."
+	case c.agreed.IsZero():
+		return "The store has not been compared with the audit anchor yet."
+	case c.now().Sub(c.agreed) > MaxLag:
+		return fmt.Sprintf("The audit log could not be anchored for more than %.0f s.", MaxLag.Seconds())
+	}
+	return ""
 }
 
 // HeadOf chains a whole log and signs its end.
 func HeadOf(ctx context.Context, log Log, key action.SigningKey, now time.Time) (Head, error) {
 	c := NewChain(log, nil, key, func() time.Time { return now }, slog.New(slog.DiscardHandler))
-	if _, err := c.advance(ctx); err != nil {
+	if err := c.advance(ctx, func(int, action.Hash) {}); err != nil {
 		return Head{}, err
 	}
 	return c.Head()

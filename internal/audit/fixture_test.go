@@ -56,6 +56,7 @@ type memory struct {
 	mu      sync.Mutex
 	records []incident.Record
 	err     error
+	missing int // 1 and the place of a record that is gone; 0 for none
 }
 
 func (m *memory) Log(_ context.Context, n, limit int) ([]incident.Record, error) {
@@ -65,27 +66,49 @@ func (m *memory) Log(_ context.Context, n, limit int) ([]incident.Record, error)
 		return nil, m.err
 	}
 	end := min(n+limit, len(m.records))
+	if m.missing > n && m.missing <= end {
+		return nil, fmt.Errorf("record %d: %w", m.missing, ErrGone)
+	}
 	return slices.Clone(m.records[min(n, end):end]), nil
 }
 
 func (m *memory) set(records []incident.Record, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.records, m.err = records, err
+	m.records, m.err, m.missing = records, err, 0
 }
 
-// kept is an anchor that counts how often it was written.
+// fail takes the store away, or gives it back.
+func (m *memory) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err = err
+}
+
+// gone takes the record at n out of its stream and leaves it in the log.
+func (m *memory) gone(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.missing = n + 1
+}
+
+// kept is an anchor that counts how often it was written. Like the API server
+// it refuses a write over what the writer has not read.
 type kept struct {
-	mu     sync.Mutex
-	head   Head
-	writes int
-	err    error
+	mu      sync.Mutex
+	head    Head
+	accept  string
+	version int // rises with every change
+	read    int // the version that the chain read last
+	writes  int
+	err     error
 }
 
-func (k *kept) Read(context.Context) (Head, error) {
+func (k *kept) Read(context.Context) (Kept, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.head, k.err
+	k.read = k.version
+	return Kept{Head: k.head, Accept: k.accept}, k.err
 }
 
 func (k *kept) Write(_ context.Context, h Head) error {
@@ -94,15 +117,30 @@ func (k *kept) Write(_ context.Context, h Head) error {
 	if k.err != nil {
 		return k.err
 	}
-	k.head = h
+	if k.read != k.version {
+		return errConflict
+	}
+	k.head, k.accept = h, ""
+	k.version++
+	k.read = k.version
 	k.writes++
 	return nil
 }
+
+func (k *kept) Remedy(accept string) string { return "accept " + accept }
 
 func (k *kept) state() (Head, int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.head, k.writes
+}
+
+// set is somebody else writing the anchor.
+func (k *kept) set(h Head, accept string, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.head, k.accept, k.err = h, accept, err
+	k.version++
 }
 
 func headOf(t testing.TB, key action.SigningKey, records []incident.Record) Head {
@@ -143,6 +181,20 @@ func wantProblem(t *testing.T, r Report, says string) {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-var errDown = errors.New("the store is down")
+var (
+	errDown     = errors.New("the store is down")
+	errConflict = errors.New("somebody else has written")
+	sealer      = &incident.Sealer{Key: bytes.Repeat([]byte("k"), 32), Epoch: 1}
+)
+
+// withGate are n records of watchers' streams and one incident of the gate's.
+func withGate(t testing.TB, n int) []incident.Record {
+	t.Helper()
+	asked, err := incident.Next("i00000000ca11", 0, "", incident.Gate, &incident.Asked{Channel: "C1"}, at(), sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(records(t, n), asked)
+}
 
 func lineName(n int) string { return fmt.Sprintf("record %d ", n) }

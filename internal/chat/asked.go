@@ -64,6 +64,7 @@ func (r *session) happened(e envelope) {
 	if ev.EventID != "" && !r.seen.first("event:"+ev.EventID) {
 		return
 	}
+	r.missed(e, ev)
 	switch ev.Event.Type {
 	case "app_mention":
 		r.mentioned(ev)
@@ -100,7 +101,7 @@ func (r *session) mentioned(ev event) {
 		cmd.Thread = m.TS
 	}
 	cmd.Reply = func(ctx context.Context, text redact.Text) error {
-		_, err := r.Note(ctx, incident.Posted{Channel: cmd.Channel, TS: cmd.Thread}, text)
+		_, err := r.Note(ctx, incident.Posted{Channel: cmd.Channel, TS: cmd.Thread}, incident.Note{Text: text})
 		return err
 	}
 	line := r.firstLine(cmd)
@@ -118,6 +119,10 @@ func (r *session) firstLine(cmd Command) redact.Text {
 	switch cmd.Kind {
 	case Why:
 		line = redact.Sprintf("Looking at %s%s. The answer follows.", redact.Name(cmd.Object), inNamespace(cmd.Namespace))
+	case Stop:
+		line = redact.Literal("Stopping. The answer follows.")
+	case Resume, BreakGlass:
+		line = redact.Literal("One moment: looking whether you may.")
 	case Status:
 	case Help, Unknown:
 		return helpText(cmd.Problem)

@@ -15,14 +15,18 @@ import (
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
-// Click is a press on a button of ours. The consumer writes Clicked down and
-// then calls Ack, once; a press that is not written down is not acknowledged,
-// and Slack shows its author an error. A press may come twice, with the same
-// Clicked.Click: the second is acknowledged like the first.
+// Click is a press on a button of ours, or a form that was sent off. The
+// consumer writes Clicked down and then calls Ack, once; what is not written
+// down is not acknowledged, and Slack shows its author an error. A press may
+// come twice, with the same Clicked.Click: the second is acknowledged like the
+// first.
 type Click struct {
 	Incident incident.ID
 	Clicked  incident.Clicked
-	Ack      func(ctx context.Context)
+	// Trigger lets Ask open a form for whoever pressed, once and within three
+	// seconds; empty for a form.
+	Trigger string
+	Ack     func(ctx context.Context)
 }
 
 // The buttons, by action_id.
@@ -31,6 +35,8 @@ const (
 	rejectButton  = "cs-reject"
 	manualButton  = "cs-manual"
 	undoButton    = "cs-undo"
+	editButton    = "cs-edit"
+	reviewButton  = "cs-review"
 )
 
 var (
@@ -48,6 +54,10 @@ func verbOf(actionID string) incident.Verb {
 		return incident.Manual
 	case undoButton:
 		return incident.Undo
+	case editButton:
+		return incident.Edit
+	case reviewButton:
+		return incident.Review
 	}
 	return ""
 }
@@ -64,8 +74,8 @@ func parseValue(value string) (incident.ID, action.Hash, bool) {
 	return incident.ID(id), action.Hash(digest), true
 }
 
-// interactive hands a press on. What is not a press on one of our buttons is
-// acknowledged and dropped.
+// interactive hands a press or a form on. What is neither on one of our buttons
+// nor a form of ours is acknowledged and dropped.
 func (r *session) interactive(e envelope) {
 	arrived := time.Now()
 	var p press
@@ -74,16 +84,32 @@ func (r *session) interactive(e envelope) {
 		r.ack(r.link, e.ID, nil)
 		return
 	}
-	click, ok := r.click(p)
-	if !ok {
+	var click Click
+	var wrong map[string]string
+	ok := false
+	if p.Type == "view_submission" {
+		click, wrong, ok = r.submitted(p)
+	} else {
+		click, ok = r.click(p)
+	}
+	switch {
+	case !ok:
 		r.log.Warn("Slack sent an interaction that is not a press of ours", "type", clip(p.Type))
 		r.ack(r.link, e.ID, nil)
 		return
-	}
-	if !click.Clicked.Genuine {
-		r.log.Warn("a press came from a card that is not the one we posted", "incident", click.Incident,
+	case len(wrong) > 0:
+		r.ack(r.link, e.ID, map[string]any{"response_action": "errors", "errors": wrong})
+		return
+	case !click.Clicked.Genuine:
+		r.log.Error("a press came from a card that is not the one we posted", "incident", click.Incident, "via", click.Clicked.Via,
 			"channel", click.Clicked.Channel, "message", click.Clicked.Message, "user", click.Clicked.Person.ID)
+		r.rogue.forged(r.cfg.Now(), click)
 	}
+	r.handOn(e, click, arrived)
+}
+
+// handOn gives a press to the consumer, who acknowledges it.
+func (r *session) handOn(e envelope, click Click, arrived time.Time) {
 	done := r.expect()
 	click.Ack = func(ctx context.Context) {
 		defer done()
@@ -127,15 +153,20 @@ func (s *Slack) click(p press) (Click, bool) {
 	if verb == "" || !ok || verb != incident.Manual && digest == "" {
 		return Click{}, false
 	}
+	return Click{Incident: id, Trigger: p.TriggerID, Clicked: incident.Clicked{
+		Click: clickID(p), Verb: verb, Digest: digest, Person: s.author(p),
+		Channel: p.Container.ChannelID, Message: p.Container.MessageTS,
+		Genuine: s.genuine(p), ReplyURL: s.replyURL(p.ResponseURL), PressedAt: s.cfg.Now().UTC(),
+	}}, true
+}
+
+// author is who pressed, as the payload says.
+func (s *Slack) author(p press) incident.Person {
 	who := incident.Person{ID: p.User.ID, Team: p.User.TeamID, Name: s.nameText(p.User.Name)}
 	if p.Enterprise != nil {
 		who.Enterprise = p.Enterprise.ID
 	}
-	return Click{Incident: id, Clicked: incident.Clicked{
-		Click: clickID(p), Verb: verb, Digest: digest, Person: who,
-		Channel: p.Container.ChannelID, Message: p.Container.MessageTS,
-		Genuine: s.genuine(p), ReplyURL: s.replyURL(p.ResponseURL), PressedAt: s.cfg.Now().UTC(),
-	}}, true
+	return who
 }
 
 // clickID names a press for good: who pressed which button of which message
@@ -153,24 +184,25 @@ func (s *Slack) genuine(p press) bool {
 	if ws == nil || p.Container.Type != "message" || p.Container.Ephemeral || len(p.Message.Attachments) > 0 || len(p.Message.Files) > 0 {
 		return false
 	}
-	if p.Container.MessageTS == "" || p.Message.TS != p.Container.MessageTS || p.Channel.ID != p.Container.ChannelID {
+	if p.Container.MessageTS == "" || p.Message.TS != p.Container.MessageTS || p.Channel.ID != p.Container.ChannelID || !ws.installed(p) {
 		return false
-	}
-	switch {
-	case p.Team != nil && p.Team.ID != "":
-		if p.Team.ID != ws.TeamID {
-			return false
-		}
-	case p.Enterprise == nil || ws.EnterpriseID == "" || p.Enterprise.ID != ws.EnterpriseID:
-		return false // team is null for an organisation-wide installation only
 	}
 	a := p.Actions[0]
 	return seal{key: s.cfg.Key, team: ws.TeamID, channel: p.Channel.ID}.genuine(p.Message.Blocks, a.BlockID, a.ActionID, a.Value)
 }
 
+// installed reports whether a payload is of the installation that ws describes.
+func (ws Workspace) installed(p press) bool {
+	if p.Team != nil && p.Team.ID != "" {
+		return p.Team.ID == ws.TeamID
+	}
+	// team is null for an organisation-wide installation only.
+	return p.Enterprise != nil && ws.EnterpriseID != "" && p.Enterprise.ID == ws.EnterpriseID
+}
+
 // nameText makes a display name fit to show beside an id. It identifies nobody,
 // and it may hold none of the signs that tell one person from the next.
 func (s *Slack) nameText(name string) redact.Text {
-	name = strings.NewReplacer("(", "", ")", "", ",", "", ";", "", "·", "", "\n", " ").Replace(name)
+	name = strings.NewReplacer("(", "", ")", "", "[", "", "]", "", ",", "", ";", "", "·", "", "\n", " ").Replace(name)
 	return s.cfg.Redactor.Redact(name).Truncate(80)
 }

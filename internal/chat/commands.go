@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -12,10 +13,13 @@ type Kind int
 
 // The commands.
 const (
-	Why     Kind = iota + 1 // why KIND/NAME [-n NS]
-	Status                  // what is open
-	Help                    // answered by the package
-	Unknown                 // answered by the package, with what was not understood
+	Why        Kind = iota + 1 // why KIND/NAME [-n NS]
+	Status                     // what is open
+	Help                       // answered by the package
+	Unknown                    // answered by the package, with what was not understood
+	Stop                       // stop [REASON]
+	Resume                     // resume [REASON]
+	BreakGlass                 // break-glass INCIDENT REASON
 )
 
 // Query is what a command line asks for.
@@ -23,6 +27,11 @@ type Query struct {
 	Kind      Kind
 	Object    string // KIND/NAME, Kind as Kubernetes spells it where it is known
 	Namespace string // empty where none was given
+	// Incident is that of BreakGlass. Whether it exists is not looked at here.
+	Incident incident.ID
+	// Reason is what was given for Stop, Resume and BreakGlass, on one line. It
+	// is never empty for BreakGlass.
+	Reason redact.Text
 	// Problem is one sentence on what was not understood, of kind Unknown.
 	Problem redact.Text
 }
@@ -75,8 +84,35 @@ func ParseCommand(text string) Query {
 		return Query{Kind: Status}
 	case "why":
 		return parseWhy(rest)
+	case "stop", "resume", "break-glass":
+		return parseSteer(strings.ToLower(strings.TrimRight(words[0], "!.,:")), rest)
 	}
 	return unknown(redact.Sprintf("I do not know the command “%s”", redact.Name(words[0]).Truncate(40)))
+}
+
+// parseSteer reads the commands that change how everything behaves. “resume?” is
+// a question and none of them.
+func parseSteer(word string, rest []string) Query {
+	q := Query{}
+	switch word {
+	case "stop":
+		q.Kind = Stop
+	case "resume":
+		q.Kind = Resume
+	case "break-glass":
+		q.Kind = BreakGlass
+		if len(rest) == 0 || !incidentID.MatchString(rest[0]) {
+			return unknown(redact.Literal("break-glass wants an incident and a reason: break-glass INCIDENT REASON"))
+		}
+		q.Incident, rest = incident.ID(rest[0]), rest[1:]
+	default:
+		return unknown(redact.Sprintf("“%s” is not one of stop, resume and break-glass", redact.Name(word).Truncate(40)))
+	}
+	q.Reason = redact.Name(strings.Join(rest, " ")).Truncate(reasonRunes)
+	if q.Kind == BreakGlass && q.Reason.IsEmpty() {
+		return unknown(redact.Literal("break-glass wants a reason after the incident"))
+	}
+	return q
 }
 
 func unknown(problem redact.Text) Query { return Query{Kind: Unknown, Problem: problem} }
@@ -133,6 +169,9 @@ func helpText(problem redact.Text) redact.Text {
 	help := redact.Literal("I understand:\n" +
 		"• why KIND/NAME [-n NAMESPACE]: what is wrong with an object, for example why deployment/cart -n shop\n" +
 		"• status: what is open\n" +
+		"• stop [REASON]: the kill switch; nothing is offered, rehearsed or changed until somebody resumes\n" +
+		"• resume [REASON]: take the stop back\n" +
+		"• break-glass INCIDENT REASON: approve one change of that incident alone, within minutes; somebody else has to review it\n" +
 		"• help: this text\n" +
 		"In a thread, mention me and write the same words.")
 	if problem.IsEmpty() {

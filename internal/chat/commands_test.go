@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/redact"
@@ -23,36 +24,50 @@ func TestWhatPeopleTypeIsUnderstoodOrTheySeeWhatWasNot(t *testing.T) {
 		"why po/cart-7d-x --namespace=shop":   {Kind: Why, Object: "Pod/cart-7d-x", Namespace: "shop"},
 		"why Certificate/web.example -n=shop": {Kind: Why, Object: "Certificate/web.example", Namespace: "shop"},
 		"why sts/db":                          {Kind: Why, Object: "StatefulSet/db"},
+		"stop":                                {Kind: Stop},
+		"STOP!":                               {Kind: Stop},
+		"stop the registry  is moved":         {Kind: Stop, Reason: redact.Literal("the registry is moved")},
+		"<@U0000SIGNB> resume":                {Kind: Resume},
+		"resume it is over <!channel>":        {Kind: Resume, Reason: redact.Literal("it is over <!channel>")},
+		"break-glass i0123456789ab it burns":  {Kind: BreakGlass, Incident: fixtureID, Reason: redact.Literal("it burns")},
 	} {
 		if got := ParseCommand(text); got != want {
 			t.Errorf("%q is read as %+v", text, got)
 		}
 	}
 	for text, says := range map[string]string{
-		"why":                          "wants an object",
-		"why cart":                     "KIND/NAME",
-		"why deploy/--all":             "KIND/NAME",
-		"why deploy/cart -n":           "wants a namespace",
-		"why deploy/cart -n ;rm":       "not the name of a namespace",
-		"why deploy/cart -A":           "do not know the option",
-		"why deploy/cart deploy/web":   "one object",
-		"why deploy/$(reboot)":         "KIND/NAME",
-		"why deploy/CART":              "KIND/NAME",
-		"status now":                   "nothing after it",
-		"delete deploy/cart":           "“delete”",
-		"approve everything":           "“approve”",
-		strings.Repeat("why ", 1000):   "too long",
-		"<@U1> <!channel> drop tables": "do not know the command",
+		"why":                           "wants an object",
+		"why cart":                      "KIND/NAME",
+		"why deploy/--all":              "KIND/NAME",
+		"why deploy/cart -n":            "wants a namespace",
+		"why deploy/cart -n ;rm":        "not the name of a namespace",
+		"why deploy/cart -A":            "do not know the option",
+		"why deploy/cart deploy/web":    "one object",
+		"why deploy/$(reboot)":          "KIND/NAME",
+		"why deploy/CART":               "KIND/NAME",
+		"status now":                    "nothing after it",
+		"delete deploy/cart":            "“delete”",
+		"approve everything":            "“approve”",
+		"resume?":                       "“resume?”",
+		"stop?!":                        "“stop?”",
+		"stopp":                         "“stopp”",
+		"break-glass":                   "an incident and a reason",
+		"break-glass i0123456789ab":     "a reason after",
+		"break-glass because it burns":  "an incident and a reason",
+		"break-glass I0123456789AB now": "an incident and a reason",
+		strings.Repeat("why ", 1000):    "too long",
+		"<@U1> <!channel> drop tables":  "do not know the command",
 	} {
 		got := ParseCommand(text)
-		if got.Kind != Unknown || !strings.Contains(got.Problem.String(), says) || got.Object != "" || got.Namespace != "" {
+		if got.Kind != Unknown || !strings.Contains(got.Problem.String(), says) || got.Object != "" || got.Namespace != "" || got.Incident != "" || !got.Reason.IsEmpty() {
 			t.Errorf("%q is read as %+v", text, got)
 		}
 	}
 }
 
 func FuzzParseCommand(f *testing.F) {
-	for _, s := range []string{"why deploy/cart -n shop", "<@U1> status", "help", "why -n", "why a/b\x00", "why a/b --namespace=\u202ex"} {
+	for _, s := range []string{"why deploy/cart -n shop", "<@U1> status", "help", "why -n", "why a/b\x00", "why a/b --namespace=\u202ex",
+		"stop", "resume it is over", "break-glass i0123456789ab it burns", "break-glass i0123456789ab \u202e", "resume?"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -65,6 +80,11 @@ func FuzzParseCommand(f *testing.F) {
 			}
 		case Status, Help:
 			if q.Object != "" || q.Namespace != "" {
+				t.Fatalf("%q gives %+v", text, q)
+			}
+		case Stop, Resume, BreakGlass:
+			if q.Object != "" || (q.Kind == BreakGlass) != incidentID.MatchString(string(q.Incident)) || q.Kind == BreakGlass && q.Reason.IsEmpty() ||
+				strings.ContainsAny(q.Reason.String(), "\n\r\x00\u202e") || utf8.RuneCountInString(q.Reason.String()) > reasonRunes {
 				t.Fatalf("%q gives %+v", text, q)
 			}
 		case Unknown:
@@ -207,5 +227,33 @@ func TestTheAnswerToAQuestionGoesWhereItWasAsked(t *testing.T) {
 	}
 	if said := ephemerals(stub, slackstub.ChannelGeneral, slackstub.Carol); strings.Count(said, "image not found") != 2 {
 		t.Errorf("said: %q", said)
+	}
+}
+
+func TestCommandsThatSteerReachTheLoopWithWhoAndWhy(t *testing.T) {
+	t.Parallel()
+	stub := slackstub.Start(t, slackstub.Config{})
+	b := connected(t, stub)
+	at := b.card(tell(t).looked(diagnosis()).i)
+	for text, want := range map[string]Query{
+		"stop the registry is moved":         {Kind: Stop, Reason: redact.Literal("the registry is moved")},
+		"resume":                             {Kind: Resume},
+		"break-glass i0123456789ab it burns": {Kind: BreakGlass, Incident: fixtureID, Reason: redact.Literal("it burns")},
+	} {
+		if _, err := stub.Slash(slackstub.Carol, slackstub.ChannelAlerts, "/countersign", text); err != nil {
+			t.Fatal(err)
+		}
+		if c := b.command(); c.Query != want || c.Person.ID != slackstub.Carol || c.Person.Team != slackstub.TeamID || c.Respond == "" {
+			t.Errorf("/countersign %s: %+v", text, c)
+		}
+		if _, err := stub.Mention(slackstub.Bob, slackstub.ChannelAlerts, at.TS, text); err != nil {
+			t.Fatal(err)
+		}
+		if c := b.command(); c.Query != want || c.Person.ID != slackstub.Bob || c.Thread != at.TS {
+			t.Errorf("a mention with %s: %+v", text, c)
+		}
+	}
+	if help := helpText(redact.Text{}).String(); !strings.Contains(help, "stop [REASON]") || !strings.Contains(help, "resume [REASON]") || !strings.Contains(help, "break-glass INCIDENT REASON") {
+		t.Errorf("help does not say it all:\n%s", help)
 	}
 }

@@ -14,6 +14,8 @@ type envelope struct {
 	Type    string          `json:"type"`
 	ID      string          `json:"envelope_id"`
 	Payload json.RawMessage `json:"payload"`
+	// Retry counts how often an event was sent before, to whatever connection.
+	Retry int `json:"retry_attempt"`
 }
 
 // The types of envelopes that ask for something.
@@ -36,7 +38,7 @@ func decodeEnvelope(raw []byte) (envelope, error) {
 	return e, nil
 }
 
-// press is what the package needs of a block_actions payload.
+// press is what the package needs of a block_actions or view_submission payload.
 type press struct {
 	Type        string    `json:"type"`
 	Team        *identity `json:"team"` // where the app is installed; null for an organisation
@@ -47,6 +49,8 @@ type press struct {
 	Message     message   `json:"message"`
 	ResponseURL string    `json:"response_url"`
 	Actions     []pressed `json:"actions"`
+	TriggerID   string    `json:"trigger_id"`
+	View        view      `json:"view"`
 }
 
 type identity struct {
@@ -81,6 +85,23 @@ type pressed struct {
 	ActionTS string `json:"action_ts"`
 }
 
+// view is a form as it was sent off.
+type view struct {
+	ID              string          `json:"id"`
+	Type            string          `json:"type"`
+	CallbackID      string          `json:"callback_id"`
+	PrivateMetadata string          `json:"private_metadata"`
+	Title           json.RawMessage `json:"title"`
+	Submit          json.RawMessage `json:"submit"`
+	Close           json.RawMessage `json:"close"`
+	Blocks          json.RawMessage `json:"blocks"`
+	State           struct {
+		Values map[string]map[string]struct {
+			Value string `json:"value"`
+		} `json:"values"`
+	} `json:"state"`
+}
+
 // slashed is what the package needs of a slash command.
 type slashed struct {
 	TeamID       string `json:"team_id"`
@@ -99,6 +120,7 @@ type event struct {
 	TeamID       string `json:"team_id"`
 	EnterpriseID string `json:"enterprise_id"`
 	EventID      string `json:"event_id"`
+	EventTime    int64  `json:"event_time"` // Unix seconds
 	Event        struct {
 		Type     string          `json:"type"`
 		User     string          `json:"user"`

@@ -204,3 +204,5 @@ func (s *story) applied() *story {
 	s.t.Helper()
 	return s.vote(alice, incident.Approve).decided(true).launched().executed(incident.StateApplied, redact.Text{})
 }
+
+func redactName(s string) redact.Text { return redact.Name(s) }

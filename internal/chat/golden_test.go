@@ -17,13 +17,14 @@ import (
 
 var (
 	update = flag.Bool("update", false, "write the goldens anew")
-	long   = flag.Bool("long", false, "run the property tests at full length")
+	rounds = flag.Int("rounds", 10_000, "rounds of the property tests that read a card back")
+	long   = flag.Bool("long", false, "run the other random tests at full length")
 )
 
 func approveMode() Options {
 	return Options{Cluster: redact.Literal("demo"), Mode: incident.ModeApprove, Names: map[string]redact.Text{
 		"U0000ALICE": redact.Literal("Alice Moreau"), "S0000ONCALL": redact.Literal("group oncall-approvers"),
-	}}
+	}, Now: noon()}
 }
 
 type state struct {
@@ -80,7 +81,7 @@ func states(t testing.TB) []state {
 			Candidate: incident.Candidate{Action: inverse, Why: redact.Literal("takes back what was changed")}})
 		return s.rehearsed().proposed(inverse, 1, true)
 	}
-	return []state{
+	return append(gateStates(t), []state{
 		{"opened", done(tell(t)), nil},
 		{"announced-mode-off", done(tell(t).looked(diagnosis())), off},
 		{"announced-mode-approve", done(tell(t).looked(diagnosis())), nil},
@@ -123,7 +124,7 @@ func states(t testing.TB) []state {
 		{"undo-asked", done(undoing()), nil},
 		{"undo-proposed", done(undo()), nil},
 		{"undone", done(undo().applied().concluded(incident.Undone, redact.Literal("Undone: the change was taken back."))), nil},
-	}
+	}...)
 }
 
 func TestEveryStateHasItsCard(t *testing.T) {

@@ -122,6 +122,38 @@ func validLeaf(v any, in string) error {
 	return nil
 }
 
+// validForm checks a form against Slack's limits, and that nothing on it is live.
+func validForm(raw []byte) error {
+	var v map[string]any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return err
+	}
+	for _, key := range []string{"title", "submit", "close"} {
+		if err := validPlain(v[key], 24); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	if n := utf8.RuneCountInString(str(v, "private_metadata")); n == 0 || n > 3000 {
+		return fmt.Errorf("%d characters of metadata", n)
+	}
+	for _, b := range v["blocks"].([]any) {
+		block := b.(map[string]any)
+		if str(block, "type") != "input" {
+			if err := validBlock(block); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := validPlain(block["label"], 2000); err != nil {
+			return err
+		}
+		if e, _ := block["element"].(map[string]any); str(e, "type") != "plain_text_input" || str(e, "action_id") != str(block, "block_id") {
+			return fmt.Errorf("a field %v", e)
+		}
+	}
+	return nil
+}
+
 func validButtons(list []any) error {
 	if len(list) == 0 || len(list) > 25 {
 		return fmt.Errorf("%d buttons", len(list))

@@ -26,7 +26,7 @@ func (s *Slack) Identify(ctx context.Context, p incident.Person) (incident.Ident
 		id.Why = redact.Literal("Slack did not say who pressed")
 		return id, nil
 	}
-	u, err := s.userInfo(ctx, p.ID)
+	u, err := s.profileOf(ctx, p.ID)
 	switch codeOf(err) {
 	case "user_not_found", "user_not_visible", "users_not_found":
 		id.Why = redact.Literal("Slack does not know this person")
@@ -44,52 +44,6 @@ func (s *Slack) Identify(ctx context.Context, p incident.Person) (incident.Ident
 	}
 	id.Member = true
 	return id, nil
-}
-
-func (s *Slack) userInfo(ctx context.Context, id string) (u *slack.User, err error) {
-	err = s.call(ctx, "users.info", func(ctx context.Context) error {
-		u, err = s.api.GetUserInfoContext(ctx, id)
-		return err
-	})
-	if err == nil && u == nil {
-		return nil, errNoUser
-	}
-	return u, err
-}
-
-// stranger says why a person may not act, or nothing. The team in the press is
-// checked beside the profile's; the press's enterprise is not looked at, because
-// it is that of the app and not of the person.
-func stranger(ws Workspace, p incident.Person, u *slack.User) redact.Text {
-	switch {
-	case u.ID != p.ID:
-		return redact.Literal("Slack answered about somebody else")
-	case u.Deleted:
-		return redact.Literal("this account is deactivated")
-	case u.IsBot || u.IsAppUser || u.IsWorkflowBot || u.IsConnectorBot || u.ID == ws.BotUserID || u.ID == "USLACKBOT":
-		return redact.Literal("this is not a person")
-	case u.IsStranger:
-		return redact.Literal("this person belongs to another organisation")
-	case !ws.owns(u.TeamID, u.Enterprise.EnterpriseID) || !ws.owns(p.Team, u.Enterprise.EnterpriseID):
-		return redact.Literal("this person belongs to another workspace")
-	case u.IsUltraRestricted || u.IsRestricted:
-		return redact.Literal("guests may not do this")
-	case u.IsInvitedUser:
-		return redact.Literal("this person has not joined the workspace yet")
-	}
-	return redact.Text{}
-}
-
-// owns reports whether a team is the installing one, or belongs to the
-// installing organisation. An empty team is nobody's.
-func (ws Workspace) owns(team, enterprise string) bool {
-	switch {
-	case ws.TeamID != "" && team == ws.TeamID:
-		return true
-	case ws.EnterpriseID == "":
-		return false
-	}
-	return team == ws.EnterpriseID || enterprise == ws.EnterpriseID
 }
 
 // groupsOf asks for the members of each group that settings name. One group
@@ -113,7 +67,7 @@ func (s *Slack) groupsOf(ctx context.Context, user string) ([]string, error) {
 	return in, nil
 }
 
-func (s *Slack) displayName(u *slack.User) redact.Text {
+func (s *Slack) displayName(u *profile) redact.Text {
 	for _, name := range []string{u.RealName, u.Profile.RealName, u.Profile.DisplayName, u.Name} {
 		if name != "" {
 			return s.nameText(name)
@@ -189,7 +143,7 @@ func (s *Slack) resolve(ctx context.Context, i incident.Incident) map[string]red
 func (s *Slack) askName(ctx context.Context, id string) redact.Text {
 	switch {
 	case len(id) > 2 && (id[0] == 'U' || id[0] == 'W'):
-		if u, err := s.userInfo(ctx, id); err == nil {
+		if u, err := s.profileOf(ctx, id); err == nil {
 			return s.displayName(u)
 		}
 	case len(id) > 2 && id[0] == 'S':

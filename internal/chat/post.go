@@ -47,7 +47,7 @@ func (s *Slack) Card(ctx context.Context, i incident.Incident, at incident.Poste
 	}
 	o := Options{
 		Cluster: redact.Name(s.cfg.ClusterName), Mode: s.mode(i.Subject.Namespace), Names: s.resolve(ctx, i),
-		Shared: s.shared.Load() && i.Inquiry == nil,
+		Shared: s.shared.Load() && i.Inquiry == nil, Now: s.cfg.Now(),
 	}
 	blocks, text := Render(i, o)
 	if err := (seal{key: s.cfg.Key, team: ws.TeamID, channel: channel}).sign(blocks); err != nil {
@@ -101,20 +101,6 @@ func gone(err error) bool {
 		return true
 	}
 	return false
-}
-
-// Note posts a line into the thread of a card.
-func (s *Slack) Note(ctx context.Context, card incident.Posted, text redact.Text) (string, error) {
-	if card.TS == byReply {
-		return byReply, nil // there is no thread to post into
-	}
-	blocks := []slack.Block{paragraph("cs-note", text)}
-	ts, err := s.post(ctx, card.Channel, card.TS, text, blocks)
-	switch codeOf(err) {
-	case "thread_not_found", "message_not_found", "cannot_reply_to_message":
-		return s.post(ctx, card.Channel, "", text, blocks) // the card is gone; people are told all the same
-	}
-	return ts, err
 }
 
 // Whisper shows text to the person who pressed and to nobody else. It may get

@@ -44,7 +44,7 @@ func TestANoteGoesIntoTheThreadOfTheCard(t *testing.T) {
 	t.Parallel()
 	b := connected(t, slackstub.Start(t, slackstub.Config{}))
 	at := b.card(tell(t).looked(diagnosis()).i)
-	ts, err := b.Note(soon(t), at, redact.Literal("Rejected by <!channel> & <@U0000ALICE>."))
+	ts, err := b.Note(soon(t), at, incident.Note{Text: redact.Literal("Rejected by <!channel> & <@U0000ALICE>.")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestACardThatSomebodyDeletedIsPostedAgain(t *testing.T) {
 	if err != nil || again.TS == "" || again.TS == at.TS || b.message(again).Button(approveButton).Value == "" {
 		t.Errorf("%+v, %v", again, err)
 	}
-	if _, err := b.Note(soon(t), at, redact.Literal("told all the same")); err != nil {
+	if _, err := b.Note(soon(t), at, incident.Note{Text: redact.Literal("told all the same")}); err != nil {
 		t.Errorf("a note under a deleted card: %v", err)
 	}
 }

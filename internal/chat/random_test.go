@@ -88,13 +88,45 @@ func (d dice) explained() *incident.Explained {
 func (d dice) votes() []incident.Voted {
 	var out []incident.Voted
 	for range d.IntN(4) {
-		out = append(out, incident.Voted{Verb: pick(d, incident.Approve, incident.Reject), Person: d.person()})
+		out = append(out, incident.Voted{Verb: pick(d, incident.Approve, incident.Reject), Person: d.person(), Said: d.said()})
 	}
 	return out
 }
 
+func (d dice) said() incident.Said {
+	s := incident.Said{Via: pick(d, incident.ViaButton, incident.ViaForm, incident.ViaSigned, incident.Via(d.junk())), Reason: pick(d, redact.Text{}, d.free())}
+	if d.IntN(3) == 0 {
+		s.Signature = &action.Signature{Signer: d.junk(), SSHSig: d.junk()}
+	}
+	return s
+}
+
+// steered is a stream that is no incident, also in states that never are.
+func (d dice) steered() incident.Incident {
+	i := incident.Incident{ID: fixtureID, OpenedAt: noon(), Revision: d.IntN(1e6), Closed: pick(d, "", "", "announced")}
+	i.Steered = &incident.Steered{
+		What: pick(d, incident.Stop, incident.Resume, incident.NewPolicy, incident.Signers, "", incident.What(d.junk())), Person: pick(d, incident.Person{}, d.person()),
+		Reason: pick(d, redact.Text{}, d.free()), Old: pick(d, "", d.hash(), action.Hash(d.junk())), New: pick(d, "", d.hash(), d.hash(), action.Hash(d.junk())),
+		Wider: d.texts(pick(d, 4, 4, 60)), Agree: d.IntN(4),
+	}
+	for range d.IntN(3) {
+		i.Agreed = append(i.Agreed, d.person())
+	}
+	if p := d.person(); d.IntN(4) == 0 {
+		i.Rejected = &p
+	}
+	if d.IntN(4) == 0 {
+		i.Adopted = &incident.Adopted{Failure: pick(d, redact.Text{}, d.free())}
+	}
+	return i
+}
+
 func (d dice) report() incident.ExecutorReport {
-	return incident.ExecutorReport{State: pick(d, incident.StateRehearsed, incident.StateApplied, incident.StateRefused, incident.StateFailed, incident.StateLost, d.junk()),
+	var labels []incident.Label
+	if d.IntN(3) == 0 {
+		labels = []incident.Label{{Key: d.junk(), Value: "true"}, {Key: action.SignatureLabel, Value: pick(d, "true", "false", d.junk())}}
+	}
+	return incident.ExecutorReport{Facts: incident.Facts{NamespaceLabels: labels, Editors: d.texts(5)}, State: pick(d, incident.StateRehearsed, incident.StateApplied, incident.StateRefused, incident.StateFailed, incident.StateLost, d.junk()),
 		Reason: d.free(), Diff: d.free(), DiffMissing: d.IntN(3)}
 }
 
@@ -107,19 +139,26 @@ func (d dice) attempt() incident.Attempt {
 	at := incident.Attempt{N: 1, Lapsed: pick(d, "", "", "expired", "rejected", "refused", d.junk()), Votes: d.votes()}
 	at.Rehearsal.Candidate = incident.Candidate{Action: a, Why: d.free()}
 	at.Rehearsal.Undo = pick(d, "", "", "cs-a")
+	if d.IntN(3) == 0 {
+		at.Rehearsal.Requester, at.Rehearsal.Edited = d.person(), d.IntN(2) == 0
+	}
+	at.Lapsed = pick(d, at.Lapsed, at.Lapsed, incident.LapsedHalted, incident.LapsedPolicy, "edited")
 	if d.IntN(5) > 0 {
 		r := d.report()
 		at.Report = &r
 	}
 	if d.IntN(6) == 0 {
 		at.Reasons = d.texts(4)
+		if len(at.Reasons) > 0 && d.IntN(2) == 0 {
+			at.Basis = incident.HaltBasis(at.Reasons[0].String())
+		}
 	}
 	if d.IntN(4) == 0 {
 		return at
 	}
 	terms := action.NewTerms(a, d.hash(), noon().Add(time.Duration(d.IntN(1e9))*time.Second))
 	at.Proposed = &incident.Proposed{Terms: terms, Digest: d.hash(), Button: d.IntN(4) > 0, Approvers: d.texts(12),
-		Decision: incident.Decision{Allow: true, Quorum: d.IntN(4), Risk: pick(d, "", "low", d.junk()), Reasons: d.texts(6)}}
+		Decision: incident.Decision{Allow: true, NeedsReason: d.IntN(3) == 0, Quorum: d.IntN(4), Risk: pick(d, "", "low", d.junk()), Reasons: d.texts(6)}}
 	if d.IntN(2) == 0 {
 		at.Decided = &incident.Decided{Decision: incident.Decision{Allow: d.IntN(3) > 0, Reasons: d.texts(3)}}
 	}
@@ -162,6 +201,13 @@ func (d dice) incident() incident.Incident {
 	if len(i.Attempts) > 0 && d.IntN(8) == 0 {
 		i.Undoing = &incident.Voted{Person: d.person()}
 	}
+	if d.IntN(4) == 0 {
+		i.Glass = &incident.Glass{Person: d.person(), Reason: d.free(), ExpiresAt: noon().Add(time.Duration(d.IntN(2e9)-1e9) * time.Microsecond)}
+		i.GlassUsed = pick(d, "", d.hash())
+		if p := d.person(); i.GlassUsed != "" && d.IntN(2) == 0 {
+			i.Reviewed = &p
+		}
+	}
 	return i
 }
 
@@ -176,7 +222,10 @@ func TestNoIncidentMakesACardThatSlackRefusesOrThatIsLive(t *testing.T) {
 	d := roll(seed)
 	for n := range rounds {
 		i := d.incident()
-		o := Options{Cluster: d.free(), Mode: pick(d, incident.ModeApprove, incident.ModePropose, incident.ModeOff), Shared: d.IntN(9) == 0,
+		if n%5 == 0 {
+			i = d.steered()
+		}
+		o := Options{Now: noon(), Cluster: d.free(), Mode: pick(d, incident.ModeApprove, incident.ModePropose, incident.ModeOff), Shared: d.IntN(9) == 0,
 			Names: map[string]redact.Text{"U0000ALICE": d.free()}}
 		blocks, text := Render(i, o)
 		if err := ourSeal().sign(blocks); err != nil {
@@ -194,8 +243,8 @@ func TestNoIncidentMakesACardThatSlackRefusesOrThatIsLive(t *testing.T) {
 	t.Logf("%d incidents, seed %d", rounds, seed)
 }
 
-// ownButtons checks that an approve button stands only where an offer is open,
-// and that it carries that offer's digest and a seal that holds.
+// ownButtons checks that a button stands only where its verb means something,
+// that it carries the digest of what it is about, and a seal that holds.
 func ownButtons(t *testing.T, seed uint64, n int, i incident.Incident, o Options, raw []byte) {
 	t.Helper()
 	var blocks []map[string]any
@@ -211,12 +260,75 @@ func ownButtons(t *testing.T, seed uint64, n int, i incident.Incident, o Options
 			if !ourSeal().genuine(raw, str(b, "block_id"), str(button, "action_id"), str(button, "value")) {
 				t.Fatalf("seed %d, round %d: the seal does not hold", seed, n)
 			}
-			cur := i.Current()
-			if str(button, "action_id") == approveButton && (cur == nil || !cur.Open() || o.Shared || o.Mode == incident.ModeOff ||
-				str(button, "value") != buttonValue(i.ID, cur.Proposed.Digest)) {
-				t.Fatalf("seed %d, round %d: a button to approve what is not open", seed, n)
+			if id := str(button, "action_id"); o.Shared || str(button, "value") != due(i, o, verbOf(id)) {
+				t.Fatalf("seed %d, round %d: a button %s for %s with nothing to press for", seed, n, id, str(button, "value"))
 			}
 		}
+	}
+}
+
+// due is the value that a button of the verb must carry, and "none" where there
+// must be no such button.
+func due(i incident.Incident, o Options, verb incident.Verb) string {
+	cur := i.Current()
+	open := cur != nil && cur.Open() && o.Mode != incident.ModeOff && i.Closed == "" && i.Taken == nil
+	switch {
+	case i.Steered != nil:
+		if i.Waiting() && (verb == incident.Approve || verb == incident.Reject) {
+			return buttonValue(i.ID, i.Steered.New)
+		}
+	case verb == incident.Review:
+		if i.ReviewOwed() && i.Closed == "" {
+			return buttonValue(i.ID, i.GlassUsed)
+		}
+	case verb == incident.Undo:
+		if digest, ok := undoable(i, *cur); ok {
+			return buttonValue(i.ID, digest)
+		}
+	case verb == incident.Edit:
+		p := cur.Proposed.Terms.Action.Params
+		if open && cur.Rehearsal.Undo == "" && (p.SetImage != nil || p.SetResources != nil) {
+			return buttonValue(i.ID, cur.Proposed.Digest)
+		}
+	case open:
+		return buttonValue(i.ID, cur.Proposed.Digest)
+	case verb == incident.Manual:
+		return buttonValue(i.ID, "")
+	}
+	return "none"
+}
+
+// What a form says is as harmless as the card, and Slack takes it.
+func TestNoOfferMakesAFormThatSlackRefusesOrThatIsLive(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	rounds := 1000
+	if *long {
+		rounds = 100_000
+	}
+	d, opened := roll(seed), 0
+	for n := range rounds {
+		i := offerOf(t, d.action(), d.hash())
+		if p := i.Current().Proposed.Terms.Action.Params.SetImage; p != nil && d.IntN(3) == 0 {
+			p.From = d.junk()
+		}
+		verb := pick(d, incident.Approve, incident.Edit)
+		digest := i.Current().Proposed.Digest
+		form, params, err := formFor(incident.Clicked{Verb: verb, Digest: digest}, i)
+		if err != nil {
+			continue
+		}
+		meta := formMeta{Incident: i.ID, Digest: digest, Verb: verb, Channel: "C0000ALERT", Message: "1.1", User: "U1", Team: "T1", Params: params}
+		if err := (seal{key: cardKey(), team: "T1"}).signForm(form, meta); err != nil {
+			t.Fatalf("seed %d, round %d: %v", seed, n, err)
+		}
+		opened++
+		if err := validForm(encodeBlocks(t, form)); err != nil {
+			t.Fatalf("seed %d, round %d: %v", seed, n, err)
+		}
+	}
+	t.Logf("%d offers, %d forms, seed %d", rounds, opened, seed)
+	if opened < rounds/3 {
+		t.Errorf("only %d of %d offers had a form", opened, rounds)
 	}
 }
 

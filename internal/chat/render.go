@@ -2,10 +2,10 @@ package chat
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/slack-go/slack"
 
-	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
@@ -21,6 +21,7 @@ type Options struct {
 	// Shared says that people of another organisation see the channel: no
 	// buttons.
 	Shared bool
+	Now    time.Time
 }
 
 // Render is the card of an incident: its blocks, and the line that stands in
@@ -28,6 +29,9 @@ type Options struct {
 // what will change and who may press; evidence and steps follow the buttons. The
 // buttons are not sealed yet.
 func Render(i incident.Incident, o Options) ([]slack.Block, redact.Text) {
+	if i.Steered != nil {
+		return renderSteered(i, o)
+	}
 	st := stageOf(i)
 	title := titleText(i, st)
 	blocks := []slack.Block{
@@ -161,12 +165,16 @@ func statusBlock(i incident.Incident, o Options, st stage) slack.Block {
 		}
 	}
 	if o.Shared {
-		elements = append(elements, line(prose(redact.Literal("This channel is shared with another organisation: there are no buttons here."))))
+		elements = append(elements, line(prose(sharedText())))
 	}
 	if len(elements) == 0 {
 		return nil
 	}
 	return rich(blockID("cs-now", i), elements...)
+}
+
+func sharedText() redact.Text {
+	return redact.Literal("This channel is shared with another organisation: there are no buttons here.")
 }
 
 func ownerText(owner redact.Text) redact.Text {
@@ -194,44 +202,4 @@ func gateBlocks(i incident.Incident, o Options) []slack.Block {
 		blocks = append(blocks, slack.NewActionBlock(sealPrefix, buttons...))
 	}
 	return blocks
-}
-
-func buttonsOf(i incident.Incident, o Options, cur *incident.Attempt, whole bool) []slack.BlockElement {
-	if o.Shared || i.Closed != "" || i.Inquiry != nil {
-		return nil
-	}
-	if cur != nil {
-		if digest, ok := undoable(i, *cur); ok {
-			inverse, _ := cur.Proposed.Terms.Action.Inverse()
-			b := button(undoButton, buttonValue(i.ID, digest), "Undo")
-			return []slack.BlockElement{b.WithConfirm(confirmation("Ask for an undo?", inverse, digest, "Rehearse undo"))}
-		}
-	}
-	undo := cur != nil && undoOpen(i, *cur)
-	if i.Taken != nil || !i.ClearedAt.IsZero() && !undo || o.Mode != incident.ModeApprove && o.Mode != incident.ModePropose {
-		return nil
-	}
-	var buttons []slack.BlockElement
-	digest := action.Hash("")
-	if cur != nil && cur.Open() && cur.Proposed.Button {
-		digest = cur.Proposed.Digest
-		act := cur.Proposed.Terms.Action
-		if whole {
-			label := "Approve Fix"
-			if undo {
-				label = "Approve Undo"
-			}
-			b := button(approveButton, buttonValue(i.ID, digest), label).WithStyle(slack.StylePrimary)
-			buttons = append(buttons, b.WithConfirm(confirmation("Approve this change?", act, digest, "Approve")))
-		}
-		buttons = append(buttons, button(rejectButton, buttonValue(i.ID, digest), "Reject"))
-	}
-	if undo || cur != nil && (cur.Decided != nil && cur.Lapsed == "" || cur.Executed != nil) {
-		return buttons // decided, or an undo: there is nothing to take over
-	}
-	return append(buttons, button(manualButton, buttonValue(i.ID, digest), "I'll do it manually"))
-}
-
-func button(id, value, text string) *slack.ButtonBlockElement {
-	return slack.NewButtonBlockElement(id, value, slack.NewTextBlockObject(slack.PlainTextType, text, false, false))
 }

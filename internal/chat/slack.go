@@ -46,6 +46,7 @@ type Slack struct {
 	http *http.Client
 	api  *slack.Client
 	sock *socketmode.Client
+	dial func() *socketmode.Client // a second one, for a roll call
 
 	clicks   chan Click
 	commands chan Command
@@ -53,10 +54,13 @@ type Slack struct {
 	seen     *recent // events and commands that were handed out
 	names    *names
 	doubtful *doubtful
+	rogue    rogue
+	roll     rollTimes
 
 	ws        atomic.Pointer[Workspace]
 	shared    atomic.Bool // the channel became a Slack Connect channel
 	connected atomic.Bool
+	since     atomic.Int64 // Unix seconds of the last greeting
 
 	pending atomic.Int64 // presses handed out and not yet acknowledged, for the drain
 }
@@ -91,6 +95,7 @@ func New(cfg Config) (*Slack, error) {
 		cfg: cfg, log: cfg.Log,
 		clicks: make(chan Click, clickQueue), commands: make(chan Command, commandQueue),
 		seen: newRecent(cfg.Now), names: newNames(cfg.Now), doubtful: newDoubtful(),
+		roll: rollTimes{every: rollEvery, soon: rollSoon, linger: rollLinger},
 	}
 	transport := newTransport()
 	s.http = &http.Client{Transport: transport, Timeout: requestTimeout}
@@ -103,7 +108,10 @@ func New(cfg Config) (*Slack, error) {
 		slack.OptionHTTPClient(paced), slack.OptionLog(silent))
 	// slack-go's default dialer keeps the proxy of the environment and a write
 	// buffer that holds a whole frame, which one of our own would lose.
-	s.sock = socketmode.New(opener, socketmode.OptionLog(silent), socketmode.OptionReadLimit(maxFrame))
+	s.dial = func() *socketmode.Client {
+		return socketmode.New(opener, socketmode.OptionLog(silent), socketmode.OptionReadLimit(maxFrame))
+	}
+	s.sock = s.dial()
 	return s, nil
 }
 

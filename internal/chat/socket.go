@@ -32,6 +32,8 @@ type session struct {
 	end        context.CancelCauseFunc
 	group      sync.WaitGroup
 
+	doubt chan struct{} // Slack counted more connections than there are of ours
+
 	mu      sync.Mutex
 	restart context.CancelFunc // ends slack-go's present loop
 }
@@ -42,11 +44,12 @@ type session struct {
 // presses that were handed out, and takes in nothing new.
 func (s *Slack) Run(ctx context.Context) error {
 	link, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	r := &session{Slack: s, stop: ctx, link: link, end: end}
+	r := &session{Slack: s, stop: ctx, link: link, end: end, doubt: make(chan struct{}, 1)}
 	defer r.group.Wait()
 	defer end(nil)
 	r.group.Go(r.receive)
 	r.group.Go(r.learn)
+	r.group.Go(r.rollCalls)
 	r.group.Go(func() {
 		select {
 		case <-ctx.Done():
@@ -162,17 +165,8 @@ func (r *session) take(e socketmode.Event) {
 			r.frame(bad.Message)
 		}
 	case socketmode.EventTypeInteractive, socketmode.EventTypeSlashCommand, socketmode.EventTypeEventsAPI:
-		r.envelope(envelope{Type: e.Request.Type, ID: e.Request.EnvelopeID, Payload: e.Request.Payload})
+		r.envelope(envelope{Type: e.Request.Type, ID: e.Request.EnvelopeID, Payload: e.Request.Payload, Retry: e.Request.RetryAttempt})
 	default:
-	}
-}
-
-func (r *session) greeted(hello *socketmode.Request) {
-	r.connected.Store(true)
-	if hello != nil && hello.NumConnections > 1 {
-		// Ours is one per process: the rest are other replicas, half-open
-		// links that Slack still feeds, or somebody else with our token.
-		r.log.Warn("Slack counts more connections of this app than this process has", "connections", hello.NumConnections)
 	}
 }
 

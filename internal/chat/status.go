@@ -14,6 +14,14 @@ type stage struct {
 }
 
 func stageOf(i incident.Incident) stage {
+	st := progressOf(i)
+	if i.ReviewOwed() {
+		st.headline = redact.Sprintf("%s, break-glass review owed", st.headline)
+	}
+	return st
+}
+
+func progressOf(i incident.Incident) stage {
 	cur := i.Current()
 	switch {
 	case i.Inquiry != nil:
@@ -40,6 +48,8 @@ func stageOf(i incident.Incident) stage {
 		return stage{mark: "⏳", headline: redact.Literal("Approved")}
 	case cur != nil && cur.Open():
 		return stage{mark: "🔴", headline: redact.Literal("Waiting for approval")}
+	case cur != nil && haltOf(*cur) != "":
+		return stage{mark: "🔴", headline: redact.Literal("Remediation is halted")}
 	}
 	return stage{mark: "🔴"}
 }
@@ -105,9 +115,11 @@ func statusLines(i incident.Incident, o Options) []redact.Text {
 		out = append(out, beforeAttempt(i, o)...)
 	}
 	if cur != nil {
+		out = append(out, beforeLines(i)...)
 		out = append(out, attemptLines(*cur)...)
+		out = append(out, reasonLines(*cur)...)
 	}
-	return out
+	return append(out, glassLines(i, o)...)
 }
 
 func beforeAttempt(i incident.Incident, o Options) []redact.Text {
@@ -139,6 +151,8 @@ func attemptLines(cur incident.Attempt) []redact.Text {
 		return []redact.Text{redact.Sprintf("Approved by %s. The order is signed next.", peopleText(cur.Approvals()))}
 	case cur.Proposed != nil:
 		return offeredLines(cur)
+	case haltOf(cur) != "":
+		return []redact.Text{cur.Reasons[0], redact.Literal("Nothing is offered, rehearsed or changed until that is over; what still stands is looked at again then.")}
 	case cur.Reasons != nil:
 		return []redact.Text{redact.Sprintf("No fix is offered: %s.", redact.Join("; ", cur.Reasons...))}
 	case cur.Report != nil:
@@ -190,8 +204,12 @@ func lapsedText(cur incident.Attempt) redact.Text {
 		return redact.Literal("The finding has changed, so that the offer no longer fits. Nothing was changed; a new fix is looked for.")
 	case "stale":
 		return redact.Literal("The object was changed since the rehearsal. Nothing was changed by Countersign.")
-	case "policy":
-		return redact.Literal("The policy has changed since the offer. Nothing was changed.")
+	case incident.LapsedPolicy:
+		return redact.Literal("The policy has changed since the offer: its votes are void. Nothing was changed; what the new policy allows is offered again.")
+	case incident.LapsedHalted:
+		return redact.Literal("The offer was taken back by a halt: its votes are void. Nothing was changed.")
+	case "edited":
+		return redact.Literal("The offer was edited: its votes are void. The edited change is rehearsed next.")
 	case "rejected":
 		for _, v := range cur.Votes {
 			if v.Verb == incident.Reject {

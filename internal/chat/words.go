@@ -61,7 +61,11 @@ func personText(p incident.Person) redact.Text {
 func peopleText(votes []incident.Voted) redact.Text {
 	names := make([]redact.Text, 0, len(votes))
 	for _, v := range votes {
-		names = append(names, personText(v.Person))
+		name := personText(v.Person)
+		if v.Via == incident.ViaSigned && v.Signature != nil {
+			name = redact.Sprintf("%s [signed]", name)
+		}
+		names = append(names, name)
 	}
 	return redact.Join(", ", names...)
 }

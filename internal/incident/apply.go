@@ -14,7 +14,7 @@ func (i Incident) Apply(e Event) (Incident, error) {
 	next := i.clone()
 	var err error
 	switch b := e.Body.(type) {
-	case *Opened, *Asked:
+	case *Opened, *Asked, *Steered:
 		err = next.begin(e)
 	default:
 		if i.ID == "" || i.ID != e.Incident {
@@ -42,6 +42,8 @@ func (i *Incident) begin(e Event) error {
 		i.Signals = append(i.Signals, b.Signal)
 	case *Asked:
 		i.Inquiry, i.Subject = b, b.Subject
+	case *Steered:
+		i.Steered = b
 	}
 	return nil
 }

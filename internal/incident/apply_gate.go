@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/action"
@@ -15,7 +16,7 @@ func (i *Incident) advanceGate(body Body, at time.Time) error {
 	case *Rehearsed:
 		return i.rehearsed(b)
 	case *Withheld:
-		return i.withheld(b)
+		return i.withheld(b, at)
 	case *Proposed:
 		return i.proposed(b)
 	case *Clicked:
@@ -25,13 +26,21 @@ func (i *Incident) advanceGate(body Body, at time.Time) error {
 	case *Refused:
 		i.settle(b.Click)
 	case *Decided:
-		return i.decided(b)
+		return i.decided(b, at)
 	case *Launched:
 		return i.launched(b)
 	case *Executed:
 		return i.executed(b, at)
 	case *Lapsed:
 		return i.lapsed(b)
+	case *Adopted:
+		if !i.Agreeing() {
+			return fmt.Errorf("adopted without agreement")
+		}
+		i.Adopted = b
+		i.Revision++
+	case *Glass:
+		return i.broken(b, at)
 	default:
 		return fmt.Errorf("event type %T is not known", body)
 	}
@@ -48,6 +57,9 @@ func (i *Incident) rehearsing(b *Rehearsing) error {
 	i.Attempts = append(i.Attempts, Attempt{N: b.Attempt, Basis: b.Basis, Rehearsal: *b})
 	if b.Undo != "" {
 		i.Undoing = nil
+	}
+	if b.Edited {
+		i.Editing = nil
 	}
 	i.Revision++
 	return nil
@@ -75,10 +87,11 @@ func (i *Incident) rehearsed(b *Rehearsed) error {
 	return nil
 }
 
-func (i *Incident) withheld(b *Withheld) error {
+func (i *Incident) withheld(b *Withheld, at time.Time) error {
 	if b.Attempt == len(i.Attempts)+1 {
-		i.Attempts = append(i.Attempts, Attempt{N: b.Attempt, Basis: b.Basis})
-		i.Undoing = nil
+		edited := Rehearsing{Edited: i.Editing != nil}
+		i.Attempts = append(i.Attempts, Attempt{N: b.Attempt, Basis: b.Basis, Rehearsal: edited})
+		i.Undoing, i.Editing = nil, nil
 	}
 	cur, err := i.latest(b.Attempt)
 	if err != nil {
@@ -87,7 +100,10 @@ func (i *Incident) withheld(b *Withheld) error {
 	if cur.Proposed != nil {
 		return fmt.Errorf("attempt %d was proposed already", b.Attempt)
 	}
-	cur.Reasons = b.Reasons
+	if cur.Rehearsal.Edited {
+		i.note(redact.Sprintf("The edited change cannot be offered: %s.", redact.Join("; ", b.Reasons...)))
+	}
+	cur.Reasons, cur.Until, cur.glass = b.Reasons, b.Until, i.GlassOpen(at)
 	i.Revision++
 	return nil
 }
@@ -115,105 +131,28 @@ func (i *Incident) proposed(b *Proposed) error {
 	return nil
 }
 
-func (i *Incident) clicked(b *Clicked) error {
-	if i.Answered[b.Click] {
-		return fmt.Errorf("click %s was written down already", b.Click)
-	}
-	for _, c := range i.Clicks {
-		if c.Click == b.Click {
-			return fmt.Errorf("click %s was written down already", b.Click)
-		}
-	}
-	i.Clicks = append(i.Clicks, *b)
-	return nil
-}
-
-// settle takes a click off the list of those to be judged.
-func (i *Incident) settle(click string) (Clicked, bool) {
-	for n, c := range i.Clicks {
-		if c.Click == click {
-			i.Clicks = append(i.Clicks[:n:n], i.Clicks[n+1:]...)
-			i.Answered[click] = true
-			return c, true
-		}
-	}
-	return Clicked{}, false
-}
-
-func (i *Incident) voted(b *Voted) error {
-	c, ok := i.settle(b.Click)
-	if !ok || c.Verb != b.Verb || c.Digest != b.Digest || c.Person.ID != b.Person.ID {
-		return fmt.Errorf("vote without its click %s", b.Click)
-	}
-	i.Revision++
-	switch b.Verb {
-	case Manual:
-		p := b.Person
-		i.Taken = &p
-		if cur := i.Current(); cur != nil && cur.Open() {
-			cur.Lapsed = "manual"
-		}
-		i.note(redact.Sprintf("%s takes it over by hand. The buttons are gone; the watch goes on.", b.Person.Name))
-		return nil
-	case Undo:
-		return i.undo(b)
-	case Approve, Reject:
-	default:
-		return fmt.Errorf("verb %q does not exist", b.Verb)
-	}
-	cur := i.ByDigest(b.Digest)
-	if cur == nil || !cur.Open() {
-		return fmt.Errorf("vote on %s, which is not open", b.Digest.Short())
-	}
-	for _, v := range cur.Votes {
-		if v.Person.ID == b.Person.ID && v.Person.Team == b.Person.Team {
-			return fmt.Errorf("a second vote of the same person")
-		}
-	}
-	cur.Votes = append(cur.Votes, *b)
-	if b.Verb == Reject {
-		cur.Lapsed = "rejected"
-		i.note(redact.Sprintf("%s rejected the fix. Nothing was changed.", b.Person.Name))
-	}
-	return nil
-}
-
-func (i *Incident) undo(b *Voted) error {
-	done := i.ByDigest(b.Digest)
-	if done == nil || done.Executed == nil || done.Executed.Report.State != StateApplied {
-		return fmt.Errorf("nothing of %s can be undone", b.Digest.Short())
-	}
-	if i.Undoing != nil {
-		return fmt.Errorf("an undo was asked for already")
-	}
-	i.Undoing = b
-	return nil
-}
-
-// Approvals are the votes for the attempt, in their order.
-func (a Attempt) Approvals() []Voted {
-	var out []Voted
-	for _, v := range a.Votes {
-		if v.Verb == Approve {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-func (i *Incident) decided(b *Decided) error {
+func (i *Incident) decided(b *Decided, at time.Time) error {
 	cur := i.ByDigest(b.Digest)
 	switch {
 	case cur == nil || !cur.Open():
 		return fmt.Errorf("decision on %s, which is not open", b.Digest.Short())
 	case b.Decision.Allow && b.Decision.Quorum < 1:
 		return fmt.Errorf("a decision that allows without any vote")
-	case b.Decision.Allow && len(cur.Approvals()) < b.Decision.Quorum:
-		return fmt.Errorf("%d of %d votes", len(cur.Approvals()), b.Decision.Quorum)
+	case b.Decision.Allow && cur.counted() < b.Decision.Quorum && !b.Glass:
+		return fmt.Errorf("%d of %d votes", cur.counted(), b.Decision.Quorum)
+	case b.Decision.Allow && len(cur.Approvals()) == 0:
+		return fmt.Errorf("a decision that allows without any vote")
+	case b.Glass && !i.GlassOpen(at):
+		return fmt.Errorf("a decision by broken glass, which is not open")
+	case b.Glass && !slices.ContainsFunc(cur.Approvals(), func(v Voted) bool { return v.Person.Is(i.Glass.Person) }):
+		return fmt.Errorf("a decision by broken glass without the vote of who broke it")
 	}
 	cur.Decided = b
+	if b.Glass && b.Decision.Allow {
+		i.GlassUsed = b.Digest
+	}
 	if !b.Decision.Allow {
-		cur.Lapsed = "refused"
+		cur.Lapsed, cur.Until = "refused", b.Decision.Until
 	}
 	i.Revision++
 	return nil

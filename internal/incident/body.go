@@ -23,7 +23,7 @@ var owners = map[Type]Role{
 	"cleared": Watcher, "observed": Watcher, "concluded": Watcher, "closed": Watcher,
 	"asked": Gate, "posting": Gate, "posted": Gate, "rehearsing": Gate, "rehearsed": Gate, "proposed": Gate,
 	"withheld": Gate, "clicked": Gate, "voted": Gate, "refused": Gate, "decided": Gate, "launched": Gate,
-	"executed": Gate, "lapsed": Gate, "glass": Gate,
+	"executed": Gate, "lapsed": Gate, "glass": Gate, "steered": Gate, "adopted": Gate,
 }
 
 // newBody makes an empty body to decode into; nil for an unknown type.
@@ -31,7 +31,7 @@ func newBody(t Type) Body {
 	for _, b := range []Body{
 		&Opened{}, &Signalled{}, &Collected{}, &Explaining{}, &Explained{}, &Cleared{}, &Observed{}, &Concluded{}, &Closed{},
 		&Asked{}, &Posting{}, &Posted{}, &Rehearsing{}, &Rehearsed{}, &Proposed{}, &Withheld{}, &Clicked{}, &Voted{},
-		&Refused{}, &Decided{}, &Launched{}, &Executed{}, &Lapsed{}, &Glass{},
+		&Refused{}, &Decided{}, &Launched{}, &Executed{}, &Lapsed{}, &Glass{}, &Steered{}, &Adopted{},
 	} {
 		if b.Type() == t {
 			return b
@@ -196,13 +196,16 @@ type Rehearsed struct {
 
 // Decision is policy's answer. The zero value denies.
 type Decision struct {
-	Allow        bool          `json:"allow"`
-	Reasons      []redact.Text `json:"reasons"`
-	Quorum       int           `json:"quorum"`
-	Risk         string        `json:"risk,omitempty"`
-	NeedsReason  bool          `json:"needsReason,omitempty"`
-	PolicyDigest action.Hash   `json:"policyDigest"`
-	InputDigest  action.Hash   `json:"inputDigest"`
+	Allow       bool          `json:"allow"`
+	Reasons     []redact.Text `json:"reasons"`
+	Quorum      int           `json:"quorum"`
+	Risk        string        `json:"risk,omitempty"`
+	NeedsReason bool          `json:"needsReason,omitempty"`
+	// Pending says of a denial that only votes or a signature are missing.
+	Pending      bool        `json:"pending,omitempty"`
+	Until        time.Time   `json:"until,omitzero"` // of a denial that time ends
+	PolicyDigest action.Hash `json:"policyDigest"`
+	InputDigest  action.Hash `json:"inputDigest"`
 }
 
 // Proposed offers terms for approval. Approvers are the names that the card
@@ -221,60 +224,7 @@ type Withheld struct {
 	Attempt int           `json:"attempt"`
 	Basis   string        `json:"basis"`
 	Reasons []redact.Text `json:"reasons"`
-}
-
-// Person is who pressed or typed, as Slack says it, and the display name at
-// that time. Only ID, Team and Enterprise identify.
-type Person struct {
-	ID         string      `json:"id"`
-	Team       string      `json:"team"`
-	Enterprise string      `json:"enterprise,omitempty"`
-	Name       redact.Text `json:"name,omitempty"`
-}
-
-// Verb is what a click asks for. The zero value asks for nothing.
-type Verb string
-
-// The verbs.
-const (
-	Approve Verb = "approve"
-	Reject  Verb = "reject"
-	Manual  Verb = "manual"
-	Undo    Verb = "undo"
-	Edit    Verb = "edit"   // offer the same change with other parameters instead
-	Review  Verb = "review" // look at what was done with broken glass, and say so
-)
-
-// Via is how a press reached us. The zero value is a button in Slack.
-type Via string
-
-// The ways.
-const (
-	ViaButton Via = ""
-	ViaForm   Via = "form"      // a form in Slack, opened from a button
-	ViaSigned Via = "signature" // the command line, with a signature outside Slack
-)
-
-// Clicked is a press on a button, written down before it is acknowledged.
-type Clicked struct {
-	Click     string      `json:"click"` // unique for the press: message, person, action time
-	Verb      Verb        `json:"verb"`
-	Digest    action.Hash `json:"digest"`
-	Person    Person      `json:"person"`
-	Channel   string      `json:"channel"`
-	Message   string      `json:"message"` // ts of the message that held the button
-	Genuine   bool        `json:"genuine"` // the blocks in the click are those that we posted
-	ReplyURL  string      `json:"replyURL,omitempty"`
-	PressedAt time.Time   `json:"pressedAt"`
-	Said
-}
-
-// Said is what came with a press, beyond that it was pressed.
-type Said struct {
-	Via       Via               `json:"via,omitempty"`
-	Reason    redact.Text       `json:"reason,omitzero"`
-	Params    *action.Params    `json:"params,omitempty"`    // of verb edit
-	Signature *action.Signature `json:"signature,omitempty"` // of ViaSigned
+	Until   time.Time     `json:"until,omitzero"` // when to ask again; zero means never
 }
 
 // Voted is a click that counts.
@@ -296,6 +246,7 @@ type Refused struct {
 type Decided struct {
 	Digest   action.Hash `json:"digest"`
 	Decision Decision    `json:"decision"`
+	Glass    bool        `json:"glass,omitempty"` // it was the broken glass that let it pass
 }
 
 // Launched is written before the executor's Job is created.
@@ -316,14 +267,6 @@ type Executed struct {
 type Lapsed struct {
 	Digest action.Hash `json:"digest"`
 	Why    string      `json:"why"` // expired, cleared, stale, policy, superseded, halted
-}
-
-// Glass is broken by a person with a reason: until it expires, one approval of
-// that person carries out one change. Somebody else has to review it.
-type Glass struct {
-	Person    Person      `json:"person"`
-	Reason    redact.Text `json:"reason"`
-	ExpiresAt time.Time   `json:"expiresAt"`
 }
 
 func (*Opened) Type() Type     { return "opened" }
@@ -349,4 +292,3 @@ func (*Decided) Type() Type    { return "decided" }
 func (*Launched) Type() Type   { return "launched" }
 func (*Executed) Type() Type   { return "executed" }
 func (*Lapsed) Type() Type     { return "lapsed" }
-func (*Glass) Type() Type      { return "glass" }

@@ -1,13 +1,8 @@
 package incident
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/countersign-dev/countersign/internal/action"
 )
 
 // reportPoll is how often a Job's end is looked for; the launcher answers from
@@ -76,6 +71,13 @@ func (d *due) wake(t time.Time) {
 
 func (d *due) look() {
 	i, cur := d.i, d.i.Current()
+	if i.Steered != nil {
+		card, posted := i.Thread()
+		if i.Steered.first() || posted && card.Revision >= i.Revision && !i.Waiting() && !i.Agreeing() {
+			d.add(Look, DoClose, "announced")
+		}
+		return
+	}
 	if cur != nil && cur.Verifying() {
 		if _, ok := d.rules.Verdict(i, d.now); ok {
 			d.add(Look, DoConclude, cur.Launched.Job)
@@ -113,7 +115,8 @@ func (rules Rules) ending(i Incident) (why string, when time.Time, ok bool) {
 		answered := i.Diagnosis != nil || !i.ClearedAt.IsZero()
 		return "answered", i.OpenedAt, answered && posted && card.Revision >= i.Revision
 	}
-	if cur := i.Current(); i.ClearedAt.IsZero() || len(i.Clicks) > 0 || i.Undoing != nil || cur != nil && cur.underWay() {
+	if cur := i.Current(); i.ClearedAt.IsZero() || len(i.Clicks) > 0 || i.Undoing != nil || i.Editing != nil ||
+		i.ReviewOwed() || cur != nil && cur.underWay() {
 		return "", time.Time{}, false
 	}
 	for _, a := range i.Attempts {
@@ -151,6 +154,9 @@ func (d *due) explain() {
 
 // AnnounceAt is when the card of a finding may appear.
 func (rules Rules) AnnounceAt(i Incident) (time.Time, bool) {
+	if i.Steered != nil {
+		return i.OpenedAt, !i.Steered.first()
+	}
 	if i.Inquiry != nil {
 		return i.OpenedAt, i.Diagnosis != nil || !i.ClearedAt.IsZero()
 	}
@@ -192,7 +198,15 @@ func (d *due) act() {
 	switch {
 	case len(i.Clicks) > 0:
 		d.add(Act, DoJudge, i.Clicks[0].Click)
+	case i.Agreeing():
+		d.add(Act, DoAdopt, string(i.Steered.New))
+	case i.Steered != nil:
+		return
 	case cur != nil && cur.Decided != nil && cur.Decided.Decision.Allow && cur.Launched == nil && cur.Lapsed == "":
+		if d.rules.Halted() != "" {
+			d.add(Act, DoLapse, LapsedHalted)
+			return
+		}
 		d.add(Act, DoLaunch, string(cur.Proposed.Digest))
 	case cur != nil && cur.Running():
 		d.every(reportPoll, Act, DoReport, cur.Launched.Job)
@@ -203,6 +217,8 @@ func (d *due) act() {
 	case cur != nil && cur.Proposed != nil && cur.Lapsed == "" && cur.Decided == nil && d.lapse(*cur):
 	case i.Undoing != nil:
 		d.add(Act, DoPlan, "undo:"+i.Undoing.Digest.Short())
+	case i.Editing != nil:
+		d.add(Act, DoPlan, "edit:"+i.Editing.Click)
 	default:
 		d.plan()
 	}
@@ -215,6 +231,10 @@ func (d *due) lapse(cur Attempt) bool {
 	switch {
 	case !d.now.Before(cur.Proposed.Terms.ExpiresAt):
 		why = "expired"
+	case d.rules.Halted() != "":
+		why = LapsedHalted
+	case d.rules.policy() != "" && cur.Proposed.Terms.Policy != d.rules.policy():
+		why = LapsedPolicy
 	case !undo && !i.ClearedAt.IsZero():
 		why = "cleared"
 	case !undo && i.Diagnosis != nil && i.Diagnosis.Basis() != cur.Basis:
@@ -226,67 +246,4 @@ func (d *due) lapse(cur Attempt) bool {
 	}
 	d.add(Act, DoLapse, why)
 	return true
-}
-
-// plan adds the step that looks for a fix, once per finding.
-func (d *due) plan() {
-	i := d.i
-	_, posted := i.Thread()
-	if !posted || i.Diagnosis == nil || !i.ClearedAt.IsZero() || i.Taken != nil || i.Inquiry != nil ||
-		d.rules.mode(i.Subject.Namespace) == ModeOff {
-		return
-	}
-	cur := i.Current()
-	if cur != nil && (cur.Open() || cur.Verifying() || cur.Concluded != nil && cur.Concluded.Result == Undone) {
-		return // people took the fix back: it is theirs until the incident is over
-	}
-	basis, tries := i.Diagnosis.Basis(), 0
-	for _, a := range i.Attempts {
-		if a.Basis != basis {
-			continue
-		}
-		if !a.moved() {
-			return
-		}
-		tries++
-	}
-	if tries < maxTries {
-		d.add(Act, DoPlan, fmt.Sprintf("%s:%d", basis, tries))
-	}
-}
-
-// moved reports whether the attempt ended because its target had changed, so
-// that it is worth planning again.
-func (a Attempt) moved() bool {
-	return a.Executed != nil && a.Executed.Report.State == StateRefused &&
-		(a.Executed.Report.Code == "bound-changed" || a.Executed.Report.Code == "uid-changed" || a.Executed.Report.Code == "conflict")
-}
-
-func (rules Rules) mode(namespace string) Mode {
-	if rules.Mode == nil {
-		return ModeOff
-	}
-	return rules.Mode(namespace)
-}
-
-// Basis names what a fix would be planned for: cause, root and candidates,
-// without the times that differ from look to look.
-func (d Diagnosis) Basis() string {
-	candidates := make([]action.Action, 0, len(d.Candidates))
-	for _, c := range d.Candidates {
-		a := c.Action
-		a.Params.Restart = nil
-		candidates = append(candidates, a)
-	}
-	raw, err := json.Marshal(struct {
-		Cause      Cause
-		Root       action.Ref
-		Candidates []action.Action
-		Owner      string
-	}{d.Cause, d.Root, candidates, d.Owner.String()})
-	if err != nil {
-		return "" // cannot happen: plain structs of strings and numbers
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:6])
 }

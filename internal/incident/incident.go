@@ -43,12 +43,25 @@ type Incident struct {
 	Answered map[string]bool
 	Taken    *Person // who took it over by hand
 	Undoing  *Voted  // an undo that was asked for and not yet planned
+	Editing  *Voted  // an edit of the offer, not yet planned
+
+	Glass     *Glass      // the last that was broken
+	GlassUsed action.Hash // the offer that it let pass
+	Reviewed  *Person     // who looked at what was done with it
+
+	// Steered is set in a stream that is no incident, and Agreed who agreed.
+	Steered  *Steered
+	Agreed   []Person
+	Rejected *Person
+	Adopted  *Adopted
 }
 
-// Note is a line in the thread under the card, made once.
+// Note is a line in the thread under the card, made once. Page are the ids of
+// those whom it calls by name.
 type Note struct {
 	Slot string
 	Text redact.Text
+	Page []string
 }
 
 // Attempt is one try at a fix: a candidate, its rehearsal, the offer, the votes
@@ -59,6 +72,8 @@ type Attempt struct {
 	Rehearsal Rehearsing
 	Report    *ExecutorReport
 	Reasons   []redact.Text // why it was withheld
+	Until     time.Time     // withheld until then; zero means for good
+	glass     bool          // planned while the glass was broken
 	Proposed  *Proposed
 	Lapsed    string
 	Votes     []Voted
@@ -132,6 +147,7 @@ func (i Incident) clone() Incident {
 		i.Attempts[n].Votes = append([]Voted(nil), i.Attempts[n].Votes...)
 	}
 	i.Clicks = append([]Clicked(nil), i.Clicks...)
+	i.Agreed = append([]Person(nil), i.Agreed...)
 	slots := make(map[string]Posted, len(i.Slots)+1)
 	for k, v := range i.Slots {
 		slots[k] = v

@@ -2,6 +2,8 @@ package incident
 
 import (
 	"time"
+
+	"github.com/countersign-dev/countersign/internal/action"
 )
 
 // Lane is a strand of work in which an incident has at most one step at a time.
@@ -34,6 +36,7 @@ const (
 	DoLapse                   // gate: take an offer back
 	DoLaunch                  // gate: sign the order and create the Job
 	DoReport                  // gate: read an execution's report
+	DoAdopt                   // gate: put into force what people agreed on
 )
 
 // Step is one thing to do. Key names it for good; Arg is what it is about
@@ -75,9 +78,32 @@ func DefaultTiming() Timing {
 	}
 }
 
-// Rules are what Due needs to know beyond the incident.
+// Rules are what Due needs to know beyond the incident. The functions answer at
+// once, from what is in memory.
 type Rules struct {
 	Timing Timing
 	Model  bool                        // a model is configured
 	Mode   func(namespace string) Mode // nil means off everywhere
+	// Halt is the gate's: one sentence on why nothing may be offered, ordered or
+	// rehearsed for now; empty means that nothing forbids it. It must not change
+	// while its cause stands.
+	Halt func() string
+	// Policy is the gate's: the digest of the policy in force.
+	Policy func() action.Hash
+}
+
+// Halted is the sentence of Halt; nobody to ask means that nothing is halted,
+// as for the watcher, which orders nothing.
+func (rules Rules) Halted() string {
+	if rules.Halt == nil {
+		return ""
+	}
+	return rules.Halt()
+}
+
+func (rules Rules) policy() action.Hash {
+	if rules.Policy == nil {
+		return ""
+	}
+	return rules.Policy()
 }

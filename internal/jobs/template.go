@@ -41,10 +41,13 @@ var (
 )
 
 // Template is what all Jobs of one installation have in common. Keys are the
-// public keys that executors trust and Protected the namespaces that they never
-// touch; both are pinned as arguments, out of reach of who writes an Order.
+// public keys that executors trust, Protected the namespaces that they never
+// touch and Control the roles' own, where the kill switch and the allowed
+// signers are; all three are pinned as arguments, out of reach of who writes an
+// Order.
 type Template struct {
-	Namespace string
+	Namespace string // the executors'
+	Control   string
 	Image     string // repository@sha256:…, never by tag
 	Keys      action.Keys
 	Protected []string
@@ -54,6 +57,8 @@ func (t Template) check() error {
 	switch {
 	case t.Namespace == "":
 		return errors.New("the job template has no executor namespace")
+	case t.Control == "":
+		return errors.New("the job template has no control namespace, so that no executor would find its kill switch")
 	case !imageByDigest.MatchString(t.Image):
 		return fmt.Errorf("executor image %q is not given by digest (NAME@sha256:…)", t.Image)
 	case len(t.Keys) == 0:
@@ -97,14 +102,14 @@ func (t Template) Sample() (*batchv1.Job, error) {
 }
 
 func (t Template) args() []string {
-	args := make([]string, 0, len(t.Keys)+1)
+	args := make([]string, 0, len(t.Keys)+2)
 	for id, key := range t.Keys {
 		args = append(args, "--order-key="+id+":"+base64.StdEncoding.EncodeToString(key))
 	}
 	sort.Strings(args)
 	protected := slices.Clone(t.Protected)
 	sort.Strings(protected)
-	return append(args, "--protected-namespaces="+strings.Join(slices.Compact(protected), ","))
+	return append(args, "--protected-namespaces="+strings.Join(slices.Compact(protected), ","), "--control-namespace="+t.Control)
 }
 
 // shape must not depend on anything but its arguments and the template: the

@@ -28,6 +28,7 @@ func testTemplate() Template {
 	key := testKey()
 	return Template{
 		Namespace: "countersign-exec",
+		Control:   "countersign",
 		Image:     "countersign.dev/executor@sha256:" + strings.Repeat("ab", 32),
 		Keys:      action.Keys{key.ID: key.Private.Public().(ed25519.PublicKey)},
 		Protected: []string{"kube-system", "countersign", "countersign-exec", "gatekeeper-system", "kube-node-lease", "kube-public"},
@@ -153,6 +154,7 @@ func TestATemplateThatLeavesAHoleIsRefused(t *testing.T) {
 	cases := map[string]func(*Template){
 		"the zero value":          func(t *Template) { *t = Template{} },
 		"no namespace":            func(t *Template) { t.Namespace = "" },
+		"no control namespace":    func(t *Template) { t.Control = "" },
 		"an image by tag":         func(t *Template) { t.Image = "executor:latest" },
 		"an image of tag@digest?": func(t *Template) { t.Image = "executor @sha256:" + strings.Repeat("a", 64) },
 		"no key":                  func(t *Template) { t.Keys = nil },

@@ -15,8 +15,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sort"
-	"time"
+	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -27,96 +28,26 @@ import (
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
-// Stage is the question. The zero value is none and is denied.
-type Stage string
-
-// The three questions.
-const (
-	Propose Stage = "propose" // may this change be offered at all
-	Approve Stage = "approve" // does this person's press count
-	Execute Stage = "execute" // may it be carried out now
-)
-
-// Execution is one change that was made, for quotas.
-type Execution struct {
-	Job       string    `json:"job"`
-	Namespace string    `json:"namespace"`
-	At        time.Time `json:"at"`
-}
-
-// Input is what the policy sees. Verb and Voter are set at stage Approve.
-type Input struct {
-	Stage      Stage               `json:"stage"`
-	Now        time.Time           `json:"now"`
-	Mode       incident.Mode       `json:"mode"`
-	Action     action.Action       `json:"action"`
-	Risk       string              `json:"risk"` // of the kind, filled by Decide
-	Cause      incident.Cause      `json:"cause"`
-	Confidence incident.Confidence `json:"confidence"`
-	Facts      incident.Facts      `json:"facts"`
-	DiffCut    bool                `json:"diffCut"`
-	Rehearsed  bool                `json:"rehearsed"`
-	Undo       bool                `json:"undo"`
-	Verb       incident.Verb       `json:"verb"`
-	Voter      incident.Identity   `json:"voter"`
-	Requester  incident.Person     `json:"requester"`
-	Approvals  []incident.Person   `json:"approvals"`
-	// Signed are the ids of those among Approvals who signed outside Slack.
-	Signed []string `json:"signed"`
-	// Reason is what the voter gave at stage Approve, or any voter at Execute.
-	Reason redact.Text `json:"reason"`
-	// Glass is the broken glass of the incident that is still open at Now.
-	Glass   *Glass      `json:"glass,omitempty"`
-	History []Execution `json:"history"`
-}
-
-// Glass is what the policy sees of broken glass.
-type Glass struct {
-	Person incident.Person `json:"person"`
-	Reason redact.Text     `json:"reason"`
-}
-
-// Settings are the policy's data.
-type Settings struct {
-	// Approvers are Slack user and user group ids by namespace; "*" is for the
-	// namespaces that have no list of their own. An empty list means nobody.
-	Approvers map[string][]string `json:"approvers"`
-	Protected []string            `json:"protected"`
-	Kinds     []action.Kind       `json:"kinds"`
-	// Floor is the lower bound that a cause's confidence must reach, 0 to 1.
-	Floor   float64        `json:"floor"`
-	Quorum  map[string]int `json:"quorum"` // by risk
-	PerHour int            `json:"perHour"`
-}
-
-// DefaultSettings name nobody as an approver.
-func DefaultSettings() Settings {
-	s := Settings{
-		Approvers: map[string][]string{}, Floor: 0.75, PerHour: 10,
-		Quorum:    map[string]int{"low": 1, "medium": 1, "high": 2},
-		Protected: []string{"kube-system", "kube-public", "kube-node-lease", "gatekeeper-system", "countersign", "countersign-exec"},
-	}
-	for _, e := range action.Catalogue() {
-		s.Kinds = append(s.Kinds, e.Kind)
-	}
-	return s
-}
+// sourceName is how errors name the policy.
+const sourceName = "countersign.rego"
 
 // Engine is a compiled policy with its settings.
 type Engine struct {
 	query    rego.PreparedEvalQuery
+	source   string
 	settings Settings
+	windows  []window
 	digest   action.Hash
 	redactor *redact.Redactor
+	log      *slog.Logger
 }
 
-// New compiles source with settings. Errors name the line.
+// New compiles source with settings. Errors name the line or the key.
 func New(ctx context.Context, source string, settings Settings, r *redact.Redactor) (*Engine, error) {
-	if settings.Approvers == nil {
-		settings.Approvers = map[string][]string{}
-	}
-	if settings.PerHour < 0 || settings.Floor < 0 || settings.Floor > 1 {
-		return nil, fmt.Errorf("policy settings: floor %v must be between 0 and 1, perHour %d at least 0", settings.Floor, settings.PerHour)
+	settings = settings.whole()
+	windows, err := settings.check()
+	if err != nil {
+		return nil, err
 	}
 	raw, err := json.Marshal(settings)
 	if err != nil {
@@ -128,45 +59,104 @@ func New(ctx context.Context, source string, settings Settings, r *redact.Redact
 	}
 	query, err := rego.New(
 		rego.Query("data.countersign.decision"),
-		rego.Module("countersign.rego", source),
-		rego.Store(inmem.NewFromObject(map[string]any{"settings": data})),
+		rego.Module(sourceName, source),
+		rego.Store(inmem.NewFromObjectWithOpts(map[string]any{"settings": data}, inmem.OptReturnASTValuesOnRead(true))),
 		rego.StrictBuiltinErrors(true),
+		rego.UnsafeBuiltins(impure()),
 	).PrepareForEval(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the policy does not compile: %w", err)
 	}
 	sum := sha256.Sum256(append(append([]byte("countersign/policy/v1\n"), raw...), source...))
-	return &Engine{query: query, settings: settings, digest: action.Hash(hex.EncodeToString(sum[:])), redactor: r}, nil
+	return &Engine{
+		query: query, source: source, settings: settings, windows: windows,
+		digest: action.Hash(hex.EncodeToString(sum[:])), redactor: r, log: slog.New(slog.DiscardHandler),
+	}, nil
+}
+
+// impure are the built-in functions that ask the network, the clock, chance or
+// the environment. A decision that used one would not be what its digests name,
+// and who may edit the policy could send with it what the gate knows.
+func impure() map[string]struct{} {
+	names := map[string]struct{}{}
+	for _, b := range ast.Builtins {
+		if b.Nondeterministic {
+			names[b.Name] = struct{}{}
+		}
+	}
+	return names
+}
+
+// LogTo makes the engine log every decision.
+func (e *Engine) LogTo(log *slog.Logger) *Engine {
+	with := *e
+	with.log = log
+	return &with
+}
+
+// Check asks what every policy must be able to answer, and must answer with no:
+// a question that says nothing, at each stage.
+func (e *Engine) Check(ctx context.Context) error {
+	for _, stage := range []Stage{Propose, Approve, Execute} {
+		d, err := e.decide(ctx, Input{Stage: stage, Mode: incident.ModeOff})
+		if err != nil {
+			return fmt.Errorf("stage %s: %w", stage, err)
+		}
+		if d.Allow {
+			return fmt.Errorf("stage %s: the policy allows a question that says nothing", stage)
+		}
+	}
+	return nil
 }
 
 // Digest names the policy and the settings.
 func (e *Engine) Digest() action.Hash { return e.digest }
 
-// Approvers are the ids that the settings name for a namespace, sorted.
-func (e *Engine) Approvers(namespace string) []string {
-	list, ok := e.settings.Approvers[namespace]
-	if !ok {
-		list = e.settings.Approvers["*"]
-	}
-	list = append([]string(nil), list...)
-	sort.Strings(list)
-	return list
-}
+// Source is the policy's text.
+func (e *Engine) Source() string { return e.source }
 
-// answer is the shape that the policy's decision must have.
-type answer struct {
-	Allow   *bool    `json:"allow"`
-	Reasons []string `json:"reasons"`
-	Quorum  int      `json:"quorum"`
-	Risk    string   `json:"risk"`
+// Settings are a copy of those in force.
+func (e *Engine) Settings() Settings { return e.settings.whole() }
+
+// Approvers are the ids that the settings name for a namespace, sorted. The
+// namespace's team is left out of it: see ApproversFor.
+func (e *Engine) Approvers(namespace string) []string { return e.ApproversFor(namespace, nil) }
+
+// ApproversFor are the ids that the settings name for a namespace with these
+// labels, sorted.
+func (e *Engine) ApproversFor(namespace string, labels []incident.Label) []string {
+	team := ""
+	for _, l := range labels {
+		if l.Key == TeamLabel {
+			team = l.Value
+		}
+	}
+	ids := list(e.settings.approversOf(namespace, team))
+	slices.Sort(ids)
+	return ids
 }
 
 // Decide asks the policy. A denial is a Decision with its reasons; an error
 // means that there is no answer.
 func (e *Engine) Decide(ctx context.Context, in Input) (incident.Decision, error) {
-	entry, _ := action.Lookup(in.Action.Kind)
-	in.Risk, in.Now = entry.Risk.String(), in.Now.UTC()
-	raw, err := json.Marshal(in)
+	d, err := e.decide(ctx, in)
+	if err != nil {
+		return incident.Decision{}, err
+	}
+	if e.log.Enabled(ctx, slog.LevelInfo) {
+		reasons := redact.Join("; ", d.Reasons...)
+		e.log.LogAttrs(ctx, slog.LevelInfo, "policy decided",
+			slog.String("stage", string(in.Stage)), slog.Bool("allow", d.Allow),
+			slog.String("policyDigest", string(d.PolicyDigest)), slog.String("inputDigest", string(d.InputDigest)),
+			slog.String("kind", redact.Name(string(in.Action.Kind)).String()),
+			slog.String("namespace", redact.Name(in.Action.Target.Namespace).String()),
+			slog.String("reasons", reasons.String()))
+	}
+	return d, nil
+}
+
+func (e *Engine) decide(ctx context.Context, in Input) (incident.Decision, error) {
+	raw, err := json.Marshal(e.complete(in))
 	if err != nil {
 		return incident.Decision{}, fmt.Errorf("encode policy input: %w", err)
 	}
@@ -181,37 +171,19 @@ func (e *Engine) Decide(ctx context.Context, in Input) (incident.Decision, error
 	if len(results) != 1 || len(results[0].Expressions) != 1 {
 		return incident.Decision{}, errors.New("the policy gives no decision")
 	}
-	got, err := decodeAnswer(results[0].Expressions[0].Value)
+	d, reasons, err := readAnswer(results[0].Expressions[0].Value)
 	if err != nil {
 		return incident.Decision{}, err
 	}
-	sum := sha256.Sum256(append([]byte("countersign/policy-input/v1\n"), raw...))
-	d := incident.Decision{
-		Allow: *got.Allow, Quorum: got.Quorum, Risk: got.Risk,
-		PolicyDigest: e.digest, InputDigest: action.Hash(hex.EncodeToString(sum[:])),
-	}
-	for _, reason := range got.Reasons {
+	for _, reason := range reasons {
 		d.Reasons = append(d.Reasons, e.redactor.Redact(reason))
 	}
+	sum := sha256.Sum256(append([]byte("countersign/policy-input/v1\n"), raw...))
+	d.PolicyDigest, d.InputDigest = e.digest, action.Hash(hex.EncodeToString(sum[:]))
 	return d, nil
 }
 
-func decodeAnswer(value any) (answer, error) {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return answer{}, fmt.Errorf("read the policy's decision: %w", err)
-	}
-	var got answer
-	if err := json.Unmarshal(raw, &got); err != nil {
-		return answer{}, fmt.Errorf("read the policy's decision: %w", err)
-	}
-	switch {
-	case got.Allow == nil:
-		return answer{}, errors.New("the policy's decision does not say allow")
-	case *got.Allow && got.Quorum < 1:
-		return answer{}, fmt.Errorf("the policy allows with a quorum of %d", got.Quorum)
-	case *got.Allow && len(got.Reasons) > 0:
-		return answer{}, errors.New("the policy allows and gives reasons against")
-	}
-	return got, nil
+// oneLine is an error of OPA, which lists its findings on lines of their own.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\t' }), "; ")
 }

@@ -128,6 +128,9 @@ func (r *run) rehearse(ctx context.Context, ops []op) *stop {
 
 // apply sends the patch in earnest, once.
 func (r *run) apply(ctx context.Context, ops []op) *stop {
+	if s := r.notStopped(ctx); s != nil {
+		return s
+	}
 	var after map[string]any
 	err := r.patch(ctx, ops, false, &after)
 	if err != nil && ambiguous(err) {

@@ -33,6 +33,7 @@ type cluster struct {
 	admin     dynamic.Interface
 	rc        *rest.Config
 	namespace string
+	control   string // namespace of the kill switch and the allowed signers
 	account   string
 }
 
@@ -53,10 +54,19 @@ func onCluster(t *testing.T, kind action.Kind) *cluster {
 		t.Fatal(err)
 	}
 	name := "cs-remediate-" + strings.ToLower(rand.Text()[:8])
-	c := &cluster{t: t, admin: admin, rc: rc, namespace: name, account: "system:serviceaccount:" + name + ":" + string(kind)}
+	c := &cluster{t: t, admin: admin, rc: rc, namespace: name, control: name + "-control", account: "system:serviceaccount:" + name + ":" + string(kind)}
 	c.create("", "v1", "namespaces", "", `{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"`+name+`","labels":{"team":"web"}}}`)
 	t.Cleanup(func() { c.delete("", "v1", "namespaces", "", name) })
-	c.grant(kind)
+	control := c.control // a test may point elsewhere
+	c.create("", "v1", "namespaces", "", `{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"`+control+`"}}`)
+	t.Cleanup(func() { c.delete("", "v1", "namespaces", "", control) })
+	entry, _ := action.Lookup(kind)
+	rules, err := json.Marshal(entry.Rules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.grant(c.namespace, string(rules))
+	c.grant(c.control, `[{"apiGroups":[""],"resources":["configmaps"],"verbs":["get"],"resourceNames":["`+action.SwitchName+`","`+action.SignersName+`"]}]`)
 	c.wall()
 	return c
 }
@@ -87,16 +97,12 @@ func (c *cluster) delete(group, version, plural, namespace, name string) {
 	}
 }
 
-// grant gives the account the catalogue's rules for its kind, and no others.
-func (c *cluster) grant(kind action.Kind) {
-	entry, _ := action.Lookup(kind)
-	rules, err := json.Marshal(entry.Rules())
-	if err != nil {
-		c.t.Fatal(err)
-	}
+// grant gives the account rules in one namespace: the catalogue's for its kind,
+// and the two ConfigMaps in the control namespace.
+func (c *cluster) grant(namespace, rules string) {
 	const group, version = "rbac.authorization.k8s.io", "v1"
-	c.create(group, version, "roles", c.namespace, `{"kind":"Role","apiVersion":"`+group+`/v1","metadata":{"name":"executor"},"rules":`+string(rules)+`}`)
-	c.create(group, version, "rolebindings", c.namespace, `{"kind":"RoleBinding","apiVersion":"`+group+`/v1","metadata":{"name":"executor"},
+	c.create(group, version, "roles", namespace, `{"kind":"Role","apiVersion":"`+group+`/v1","metadata":{"name":"executor"},"rules":`+rules+`}`)
+	c.create(group, version, "rolebindings", namespace, `{"kind":"RoleBinding","apiVersion":"`+group+`/v1","metadata":{"name":"executor"},
 		"roleRef":{"apiGroup":"`+group+`","kind":"Role","name":"executor"},
 		"subjects":[{"kind":"User","apiGroup":"`+group+`","name":"`+c.account+`"}]}`)
 }
@@ -145,15 +151,17 @@ func (c *cluster) now() time.Time {
 }
 
 // run carries out an order as the account, from a pod of the order's Job.
-func (c *cluster) run(mode action.Mode, a action.Action, after action.Hash) Result {
+func (c *cluster) run(mode action.Mode, a action.Action, after action.Hash, with ...func(*action.Order)) Result {
 	c.t.Helper()
-	text, pod := order(c.t, mode, a, after, c.now())
+	text, pod := order(c.t, mode, a, after, c.now(), with...)
 	as := rest.CopyConfig(c.rc)
 	as.Impersonate = rest.ImpersonationConfig{
 		UserName: c.account, Groups: []string{"system:serviceaccounts", "system:authenticated"},
 		Extra: map[string][]string{"authentication.kubernetes.io/pod-name": {pod}},
 	}
-	r := roundTrip(c.t, Run(c.t.Context(), config(c.t, as, pod), text))
+	cfg := config(c.t, as, pod)
+	cfg.Control = c.control
+	r := roundTrip(c.t, Run(c.t.Context(), cfg, text))
 	c.t.Logf("%s %s: %s %s in %s: %s", mode, a.Kind, r.State, r.Code, r.Took, r.Reason)
 	return r
 }

@@ -71,8 +71,9 @@ func signer() (action.SigningKey, action.Keys) {
 	return action.SigningKey{ID: "k1", Private: private}, action.Keys{"k1": public}
 }
 
-// order signs an order in mode for a at now and names the pod that carries it.
-func order(t testing.TB, mode action.Mode, a action.Action, after action.Hash, now time.Time) (text, pod string) {
+// order signs an order in mode for a at now, changed by with, and names the pod
+// that carries it. It signs as a gate would that checks nothing.
+func order(t testing.TB, mode action.Mode, a action.Action, after action.Hash, now time.Time, with ...func(*action.Order)) (text, pod string) {
 	t.Helper()
 	zero := action.Hash(strings.Repeat("0", 64))
 	terms := action.NewTerms(a, zero, now.Add(10*time.Minute))
@@ -91,13 +92,33 @@ func order(t testing.TB, mode action.Mode, a action.Action, after action.Hash, n
 		}
 	}
 	key, _ := signer()
-	if o, err = o.Sign(key); err != nil {
+	if len(with) == 0 {
+		o, err = o.Sign(key)
+	} else {
+		o, err = forced(o, key, with)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if text, err = o.Encode(); err != nil {
 		t.Fatal(err)
 	}
 	return text, name + "-x7k2p"
+}
+
+// forced signs what Order.Sign may refuse.
+func forced(o action.Order, key action.SigningKey, with []func(*action.Order)) (action.Order, error) {
+	for _, change := range with {
+		change(&o)
+	}
+	var err error
+	if o.Proposal, err = o.Terms.Digest(); err != nil {
+		return o, err
+	}
+	o.KeyID, o.Sig = key.ID, nil
+	raw, err := json.Marshal(o)
+	o.Sig = ed25519.Sign(key.Private, append([]byte("countersign/order/v1\n"), raw...))
+	return o, err
 }
 
 // config is an executor's, connected to rc.
@@ -110,14 +131,14 @@ func config(t testing.TB, rc *rest.Config, pod string) Config {
 	_, keys := signer()
 	return Config{
 		Client: client, Clock: clock, Keys: keys, Pod: pod,
-		Protected: []string{"kube-system", "countersign"}, Redactor: redact.New(redact.Config{}),
+		Control: "countersign", Protected: []string{"kube-system", "countersign"}, Redactor: redact.New(redact.Config{}),
 	}
 }
 
 // run carries out one order against s and holds the result to its own form.
-func (s *apiServer) run(mode action.Mode, a action.Action, after action.Hash) Result {
+func (s *apiServer) run(mode action.Mode, a action.Action, after action.Hash, with ...func(*action.Order)) Result {
 	s.t.Helper()
-	text, pod := order(s.t, mode, a, after, s.now)
+	text, pod := order(s.t, mode, a, after, s.now, with...)
 	return roundTrip(s.t, Run(s.t.Context(), config(s.t, &rest.Config{Host: s.URL}, pod), text))
 }
 

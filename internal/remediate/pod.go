@@ -30,6 +30,9 @@ func (r *run) deletePod(ctx context.Context) *stop {
 		r.res.State = Rehearsed
 		return nil
 	}
+	if s := r.notStopped(ctx); s != nil {
+		return s
+	}
 	err := r.remove(ctx, false, true)
 	if err != nil && ambiguous(err) {
 		return r.settleDeletion(ctx, err)

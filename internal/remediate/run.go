@@ -19,6 +19,7 @@ type Config struct {
 	Clock     *Clock
 	Keys      action.Keys
 	Pod       string   // the executor's own pod name
+	Control   string   // namespace of the kill switch and the allowed signers
 	Protected []string // namespaces in which nothing may be changed
 	Redactor  *redact.Redactor
 }
@@ -63,11 +64,10 @@ func (r *run) carryOut(ctx context.Context, orderText string) *stop {
 	if r.order.Mode == action.Probe {
 		return r.probe(ctx)
 	}
-	if s := r.look(ctx); s != nil {
-		return s
-	}
-	if s := r.sameObject(); s != nil {
-		return s
+	for _, step := range []func(context.Context) *stop{r.notStopped, r.look, r.sameObject, r.countersigned} {
+		if s := step(ctx); s != nil {
+			return s
+		}
 	}
 	if r.order.Terms.Action.Kind == action.DeletePod {
 		return r.deletePod(ctx)
@@ -78,9 +78,9 @@ func (r *run) carryOut(ctx context.Context, orderText string) *stop {
 // accept decides whether the Order is one that this pod may carry out now.
 func (r *run) accept(ctx context.Context, text string) *stop {
 	cfg := r.cfg
-	if cfg.Client == nil || cfg.Clock == nil || cfg.Redactor == nil || len(cfg.Keys) == 0 || len(cfg.Protected) == 0 {
+	if cfg.Client == nil || cfg.Clock == nil || cfg.Redactor == nil || len(cfg.Keys) == 0 || len(cfg.Protected) == 0 || cfg.Control == "" {
 		r.cfg.Redactor = redact.New(redact.Config{})
-		return fail(CodeMisconfigured, redact.Literal("The executor was started without its keys, its protected namespaces or its connection."))
+		return fail(CodeMisconfigured, redact.Literal("The executor was started without its keys, its namespaces or its connection."))
 	}
 	now, err := cfg.Clock.Ask(ctx)
 	if err != nil {
@@ -116,15 +116,11 @@ func (r *run) protected() *stop {
 // sameObject compares the live object with what the Order names. For a
 // rehearsal the bound hash is measured, for an execution it must be the
 // approved one.
-func (r *run) sameObject() *stop {
+func (r *run) sameObject(context.Context) *stop {
 	a := r.order.Terms.Action
-	ns := r.live.namespace.GetLabels()
 	target := redact.Name(a.Target.String())
-	if ns[action.ProtectedLabel] == "true" {
+	if r.live.namespace.GetLabels()[action.ProtectedLabel] == "true" {
 		return r.protected()
-	}
-	if r.order.Mode == action.Apply && ns[action.SignatureLabel] == "true" {
-		return refuse(CodeSignatureRequired, redact.Literal("This namespace asks for a signature outside Slack, and the order carries none."))
 	}
 	if uid := string(r.live.object.GetUID()); uid != a.Target.UID {
 		return refuse(CodeUIDChanged, redact.Sprintf("%s was deleted and made again since: this is another object of the same name.", target))

@@ -18,7 +18,9 @@ const (
 	CodeExpired           = "expired"
 	CodeWrongPod          = "wrong-pod"
 	CodeProtected         = "protected"
-	CodeSignatureRequired = "signature-required"
+	CodeStopped           = "stopped"            // by the kill switch
+	CodeSignatureRequired = "signature-required" // outside Slack, and the order carries none
+	CodeSignatureWrong    = "signature-wrong"    // it carries some, and none counts
 	CodeNotFound          = "not-found"
 	CodeUIDChanged        = "uid-changed"
 	CodeBoundChanged      = "bound-changed"

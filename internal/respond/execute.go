@@ -49,6 +49,11 @@ func (g *GateEffects) launch(ctx context.Context, i incident.Incident) ([]incide
 		}
 		order.Stamps = stamps
 	}
+	for _, v := range cur.Approvals() {
+		if v.Signature != nil {
+			order.Signatures = append(order.Signatures, *v.Signature)
+		}
+	}
 	if order, err = order.Sign(g.Key); err != nil {
 		return nil, err
 	}
@@ -91,6 +96,17 @@ func (g *GateEffects) follow(ctx context.Context, mode action.Mode, job, text st
 	}
 	if !clock.Before(expires) {
 		return lost(mode), true, nil
+	}
+	halt := g.Rules.Halted()
+	if halt == "" {
+		if halt, err = g.Fresh(ctx); err != nil {
+			return incident.ExecutorReport{}, false, err
+		}
+	}
+	if halt != "" {
+		// No Job is created during a halt. Another gate may have created this
+		// one before: its end, or the order's expiry, tells.
+		return incident.ExecutorReport{}, false, nil
 	}
 	order, err := action.DecodeOrder(text)
 	if err != nil {

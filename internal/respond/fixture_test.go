@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/chat"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/jobs"
 	"github.com/countersign-dev/countersign/internal/policy"
@@ -37,19 +38,26 @@ type thread struct {
 	err      error
 	strange  map[string]redact.Text // why a person is no full member
 	whispers []string
+	asked    []chat.Click
+	askErr   error
 }
 
 func (t *thread) Card(context.Context, incident.Incident, incident.Posted) (incident.Posted, error) {
 	return incident.Posted{Channel: "C1", TS: "1.1"}, t.err
 }
 
-func (t *thread) Note(context.Context, incident.Posted, redact.Text) (string, error) {
+func (t *thread) Note(context.Context, incident.Posted, incident.Note) (string, error) {
 	return "1.2", t.err
 }
 
 func (t *thread) Whisper(_ context.Context, _ incident.Clicked, text redact.Text) error {
 	t.whispers = append(t.whispers, text.String())
 	return nil
+}
+
+func (t *thread) Ask(_ context.Context, c chat.Click, _ incident.Incident) error {
+	t.asked = append(t.asked, c)
+	return t.askErr
 }
 
 func (t *thread) Identify(_ context.Context, p incident.Person) (incident.Identity, error) {
@@ -110,6 +118,8 @@ type world struct {
 	thread   *thread
 	launcher *launcher
 	clicks   int
+	halt     string // what is in memory
+	fresh    string // what the cluster says at that moment
 }
 
 func newWorld(t *testing.T, set func(*policy.Settings)) *world {
@@ -118,11 +128,15 @@ func newWorld(t *testing.T, set func(*policy.Settings)) *world {
 	clock := func() time.Time { return w.now }
 	w.store = store.Memory(clock)
 	w.launcher = &launcher{clock: clock, ends: map[string]jobs.Finished{}, jobs: map[string]action.Order{}}
-	rules := incident.Rules{Timing: incident.DefaultTiming(), Mode: func(string) incident.Mode { return incident.ModeApprove }}
+	rules := incident.Rules{
+		Timing: incident.DefaultTiming(), Mode: func(string) incident.Mode { return incident.ModeApprove },
+		Halt: func() string { return w.halt }, Policy: func() action.Hash { return w.effects.Policy.Digest() },
+	}
 	w.effects = &GateEffects{
 		Thread: w.thread, Policy: engine(t, set), Launcher: w.launcher, Rules: rules,
 		Key:     action.SigningKey{ID: "k1", Private: ed25519.NewKeyFromSeed(make([]byte, 32))},
 		History: func(context.Context) ([]policy.Execution, error) { return nil, nil },
+		Fresh:   func(context.Context) (string, error) { return w.fresh, nil },
 	}
 	w.gate = New(Config{Role: incident.Gate, Store: w.store, Effects: w.effects, Rules: rules, Sealer: sealer, Now: clock, Log: silent})
 	w.watcher = New(Config{Role: incident.Watcher, Store: w.store, Rules: rules, Now: clock, Log: silent})

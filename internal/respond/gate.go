@@ -16,7 +16,7 @@ import (
 type Thread interface {
 	// Card posts the card, or updates the one that stands at at.
 	Card(ctx context.Context, i incident.Incident, at incident.Posted) (incident.Posted, error)
-	Note(ctx context.Context, card incident.Posted, text redact.Text) (ts string, err error)
+	Note(ctx context.Context, card incident.Posted, note incident.Note) (ts string, err error)
 	// Whisper shows text to one person only; it may get lost and is never the
 	// only record of anything.
 	Whisper(ctx context.Context, click incident.Clicked, text redact.Text) error
@@ -29,8 +29,9 @@ type Policy interface {
 	Decide(ctx context.Context, in policy.Input) (incident.Decision, error)
 	// Digest names the policy and the settings in force.
 	Digest() action.Hash
-	// Approvers are those whom the settings name for a namespace.
-	Approvers(namespace string) []string
+	// ApproversFor are those whom the settings name for a namespace with these
+	// labels.
+	ApproversFor(namespace string, labels []incident.Label) []string
 }
 
 // Launcher creates executor Jobs and reads what they report.
@@ -49,6 +50,12 @@ type GateEffects struct {
 	Launcher Launcher
 	Key      action.SigningKey
 	Rules    incident.Rules
+	// Signers are the keys of the second factor, as they are in the cluster now.
+	Signers  func() action.AllowedSigners
+	Steering Steering
+	// Fresh asks the cluster itself, at that moment, whether the kill switch is
+	// thrown; empty means that it is not.
+	Fresh func(ctx context.Context) (halt string, err error)
 	// History is what was executed lately, for quotas.
 	History func(ctx context.Context) ([]policy.Execution, error)
 }
@@ -74,6 +81,8 @@ func (g *GateEffects) Run(ctx context.Context, i incident.Incident, step inciden
 		return g.launch(ctx, i)
 	case incident.DoReport:
 		return g.report(ctx, i)
+	case incident.DoAdopt:
+		return g.adopt(ctx, i)
 	default:
 		return nil, fmt.Errorf("the gate has no step %d", step.Do)
 	}
@@ -97,7 +106,7 @@ func (g *GateEffects) note(ctx context.Context, i incident.Incident, slot string
 		if n.Slot != slot {
 			continue
 		}
-		ts, err := g.Thread.Note(ctx, card, n.Text)
+		ts, err := g.Thread.Note(ctx, card, n)
 		if err != nil {
 			return nil, fmt.Errorf("note: %w", err)
 		}
@@ -112,6 +121,11 @@ func (g *GateEffects) plan(ctx context.Context, i incident.Incident, now time.Ti
 	attempt := len(i.Attempts) + 1
 	start, reasons := g.choose(i)
 	start.Attempt = attempt
+	if why := g.Rules.Halted(); why != "" {
+		// Nothing is asked or rehearsed while everything is halted; an undo or
+		// an edit that waits is answered by the same sentence.
+		start.Basis, reasons = incident.HaltBasis(why), []redact.Text{redact.Name(why)}
+	}
 	if reasons != nil {
 		return []incident.Body{&incident.Withheld{Attempt: attempt, Basis: start.Basis, Reasons: reasons}}, nil
 	}
@@ -123,7 +137,7 @@ func (g *GateEffects) plan(ctx context.Context, i incident.Incident, now time.Ti
 		return nil, fmt.Errorf("may propose: %w", err)
 	}
 	if !d.Allow {
-		return []incident.Body{&incident.Withheld{Attempt: attempt, Basis: start.Basis, Reasons: d.Reasons}}, nil
+		return []incident.Body{&incident.Withheld{Attempt: attempt, Basis: start.Basis, Reasons: d.Reasons, Until: d.Until}}, nil
 	}
 	return g.rehearse(ctx, i, start, d)
 }
@@ -139,6 +153,16 @@ func (g *GateEffects) choose(i incident.Incident) (incident.Rehearsing, []redact
 		}
 		start.Candidate = incident.Candidate{Action: inverse, Why: redact.Literal("takes back what was changed")}
 		return start, nil
+	}
+	if e := i.Editing; e != nil {
+		before := i.ByDigest(e.Digest)
+		edited := before.Proposed.Terms.Action
+		edited.Params, edited.Bound = *e.Params, ""
+		why := redact.Sprintf("edited by %s", e.Person.Name)
+		return incident.Rehearsing{
+			Basis: before.Basis, Edited: true, Requester: e.Person,
+			Candidate: incident.Candidate{Action: edited, Why: why},
+		}, nil
 	}
 	d := i.Diagnosis
 	start := incident.Rehearsing{Basis: d.Basis()}
@@ -212,7 +236,7 @@ func (g *GateEffects) propose(ctx context.Context, i incident.Incident, now time
 		return nil, fmt.Errorf("may propose: %w", err)
 	}
 	if !d.Allow {
-		return withhold(d.Reasons...)
+		return []incident.Body{&incident.Withheld{Attempt: cur.N, Basis: cur.Basis, Reasons: d.Reasons, Until: d.Until}}, nil
 	}
 	clock, err := g.Launcher.ServerNow(ctx)
 	if err != nil {
@@ -224,7 +248,7 @@ func (g *GateEffects) propose(ctx context.Context, i incident.Incident, now time
 		return nil, fmt.Errorf("propose: %w", err)
 	}
 	p := &incident.Proposed{Attempt: cur.N, Terms: terms, Digest: digest, Decision: d, Button: in.Mode == incident.ModeApprove}
-	for _, id := range g.Policy.Approvers(i.Subject.Namespace) {
+	for _, id := range g.Policy.ApproversFor(i.Subject.Namespace, cur.Report.Facts.NamespaceLabels) {
 		p.Approvers = append(p.Approvers, redact.Name(id))
 	}
 	return []incident.Body{p}, nil
@@ -238,6 +262,9 @@ func (g *GateEffects) input(stage policy.Stage, i incident.Incident, act action.
 	}
 	if i.Diagnosis != nil {
 		in.Cause, in.Confidence = i.Diagnosis.Cause, i.Diagnosis.Confidence
+	}
+	if i.GlassOpen(now) {
+		in.Glass = brokenGlass(i)
 	}
 	return in
 }

@@ -18,9 +18,16 @@ import (
 // is not acknowledged, and Slack tells the person that it did not work.
 const ClickDeadline = time.Second
 
+// Desk answers people in Slack.
+type Desk interface {
+	Whisper(ctx context.Context, click incident.Clicked, text redact.Text) error
+	// Ask opens the form that the press asks for.
+	Ask(ctx context.Context, c chat.Click, i incident.Incident) error
+}
+
 // TakeClicks writes presses down and acknowledges them after that, until ctx
 // ends. A press on an incident that is gone or closed is answered and dropped.
-func (r *Responder) TakeClicks(ctx context.Context, clicks <-chan chat.Click, answer func(context.Context, incident.Clicked, redact.Text) error) {
+func (r *Responder) TakeClicks(ctx context.Context, clicks <-chan chat.Click, desk Desk) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -29,12 +36,12 @@ func (r *Responder) TakeClicks(ctx context.Context, clicks <-chan chat.Click, an
 			if !ok {
 				return
 			}
-			r.takeClick(ctx, c, answer)
+			r.takeClick(ctx, c, desk)
 		}
 	}
 }
 
-func (r *Responder) takeClick(ctx context.Context, c chat.Click, answer func(context.Context, incident.Clicked, redact.Text) error) {
+func (r *Responder) takeClick(ctx context.Context, c chat.Click, desk Desk) {
 	limited, cancel := context.WithTimeout(ctx, ClickDeadline)
 	defer cancel()
 	i, err := r.Load(limited, c.Incident)
@@ -50,10 +57,19 @@ func (r *Responder) takeClick(ctx context.Context, c chat.Click, answer func(con
 	case i.Answered[c.Clicked.Click] || waiting(i, c.Clicked.Click):
 		c.Ack(ctx) // delivered twice, written once
 		return
+	case c.Clicked.Genuine && asksFirst(i, c.Clicked):
+		// Opening a form decides nothing, so nothing is written down. What it
+		// brings back is a press of its own.
+		if err = desk.Ask(limited, c, i); err == nil {
+			c.Ack(ctx)
+			return
+		}
+		r.cfg.Log.Warn("a form could not be opened", "incident", c.Incident, "err", err)
+		refusal = redact.Literal("the form could not be opened, so nothing was done: press again")
 	}
 	if !refusal.IsEmpty() {
 		c.Ack(ctx)
-		if err := answer(ctx, c.Clicked, refusal); err != nil {
+		if err := desk.Whisper(ctx, c.Clicked, refusal); err != nil {
 			r.cfg.Log.Warn("a person was not told that a press did nothing", "incident", c.Incident, "err", err)
 		}
 		return
@@ -63,6 +79,22 @@ func (r *Responder) takeClick(ctx context.Context, c chat.Click, answer func(con
 		return
 	}
 	c.Ack(ctx)
+}
+
+// asksFirst reports whether the press is on a button that needs to know more
+// than that it was pressed.
+func asksFirst(i incident.Incident, c incident.Clicked) bool {
+	if c.Via != incident.ViaButton {
+		return false
+	}
+	cur := i.ByDigest(c.Digest)
+	switch {
+	case cur == nil || !cur.Open():
+		return false // refused, with the reason why
+	case c.Verb == incident.Edit:
+		return true
+	}
+	return c.Verb == incident.Approve && cur.Proposed.Decision.NeedsReason
 }
 
 func waiting(i incident.Incident, click string) bool {
@@ -75,7 +107,7 @@ func waiting(i incident.Incident, click string) bool {
 }
 
 // TakeCommands answers slash commands and mentions until ctx ends.
-func (r *Responder) TakeCommands(ctx context.Context, commands <-chan chat.Command) {
+func (r *Responder) TakeCommands(ctx context.Context, commands <-chan chat.Command, helm *Helm) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -84,14 +116,14 @@ func (r *Responder) TakeCommands(ctx context.Context, commands <-chan chat.Comma
 			if !ok {
 				return
 			}
-			if err := r.takeCommand(ctx, c); err != nil {
+			if err := r.takeCommand(ctx, c, helm); err != nil {
 				r.cfg.Log.Warn("a command was not answered", "command", c.Kind, "err", err)
 			}
 		}
 	}
 }
 
-func (r *Responder) takeCommand(ctx context.Context, c chat.Command) error {
+func (r *Responder) takeCommand(ctx context.Context, c chat.Command, helm *Helm) error {
 	switch c.Kind {
 	case chat.Why:
 		return r.ask(ctx, c)
@@ -100,7 +132,14 @@ func (r *Responder) takeCommand(ctx context.Context, c chat.Command) error {
 		if err != nil {
 			text = redact.Literal("The store does not answer, so nothing can be said about open incidents now.")
 		}
+		if why := r.cfg.Rules.Halted(); why != "" {
+			text = redact.Sprintf("Nothing is offered or executed now: %s.\n%s", redact.Name(why), text)
+		}
 		return c.Reply(ctx, text)
+	case chat.Stop, chat.Resume:
+		return c.Reply(ctx, helm.turn(ctx, c))
+	case chat.BreakGlass:
+		return c.Reply(ctx, r.breakGlass(ctx, c, helm))
 	case chat.Help, chat.Unknown: // chat answers these itself
 		return nil
 	}
@@ -149,6 +188,9 @@ func (r *Responder) Status(ctx context.Context) (redact.Text, error) {
 		i, err := r.Load(ctx, id)
 		if err != nil || i.Closed != "" || i.Inquiry != nil || i.Diagnosis == nil {
 			continue
+		}
+		if i.ReviewOwed() {
+			lines = append(lines, redact.Sprintf("• a review of a break-glass change by %s is owed (incident %s)", i.Glass.Person.Name, redact.Name(string(i.ID))))
 		}
 		lines = append(lines, redact.Sprintf("• %s in %s: %s (incident %s)",
 			redact.Name(i.Subject.String()), redact.Name(i.Subject.Namespace), i.Diagnosis.Summary, redact.Name(string(i.ID))))

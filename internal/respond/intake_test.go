@@ -36,11 +36,9 @@ func take(ctx context.Context, r *Responder, id incident.ID, name string) (acks 
 		Incident: id, Clicked: incident.Clicked{Click: name, Verb: incident.Manual, Person: alice},
 		Ack: func(context.Context) { acks++ },
 	}
-	r.takeClick(ctx, c, func(_ context.Context, _ incident.Clicked, text redact.Text) error {
-		told = text.String()
-		return nil
-	})
-	return acks, told
+	desk := &thread{}
+	r.takeClick(ctx, c, desk)
+	return acks, desk.told()
 }
 
 func TestAPressIsWrittenDownOnceAndAcknowledgedHoweverOftenItIsDelivered(t *testing.T) {
@@ -119,7 +117,7 @@ func TestAQuestionIsWrittenDownAndNeverAnAction(t *testing.T) {
 		return w.gate.takeCommand(t.Context(), chat.Command{
 			Query: chat.Query{Kind: chat.Why, Object: object, Namespace: "shop"}, Person: carol, Channel: "C1",
 			Reply: func(_ context.Context, text redact.Text) error { replies = append(replies, text.String()); return nil },
-		})
+		}, nil)
 	}
 	if err := ask("Deployment/web"); err != nil {
 		t.Fatal(err)
@@ -149,7 +147,7 @@ func TestStatusCountsWhatIsOpenAndSaysWhenTheStoreDoesNotAnswer(t *testing.T) {
 		err := r.takeCommand(t.Context(), chat.Command{Query: chat.Query{Kind: chat.Status}, Reply: func(_ context.Context, text redact.Text) error {
 			got = text.String()
 			return nil
-		}})
+		}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

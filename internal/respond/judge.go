@@ -2,7 +2,10 @@ package respond
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/action"
@@ -16,11 +19,14 @@ import (
 // vote that completes the quorum is followed by the decision to execute.
 func (g *GateEffects) judge(ctx context.Context, i incident.Incident, now time.Time) ([]incident.Body, error) {
 	click := i.Clicks[0]
-	who, err := g.Thread.Identify(ctx, click.Person)
+	who, err := g.identify(ctx, i, click)
 	if err != nil {
 		return nil, fmt.Errorf("ask Slack who pressed: %w", err)
 	}
-	cur, refusal := standing(i, click, g.Policy.Digest(), now)
+	if i.Steered != nil {
+		return g.judgeSteered(ctx, i, click, who, now)
+	}
+	cur, refusal := g.standing(i, click, now)
 	if refusal.IsEmpty() && !who.Member {
 		refusal = redact.Sprintf("%s, so this press does not count", who.Why)
 	}
@@ -28,12 +34,15 @@ func (g *GateEffects) judge(ctx context.Context, i incident.Incident, now time.T
 		return g.refuse(ctx, click, refusal)
 	}
 	click.Person.Name = who.Person.Name
-	vote := &incident.Voted{Click: click.Click, Verb: click.Verb, Digest: click.Digest, Person: click.Person}
+	vote := &incident.Voted{Click: click.Click, Verb: click.Verb, Digest: click.Digest, Person: click.Person, Said: click.Said}
 	if click.Verb == incident.Manual {
 		return []incident.Body{vote}, nil // any full member may take it over
 	}
 	in := g.questionOf(i, cur, now)
-	in.Stage, in.Verb, in.Voter = policy.Approve, click.Verb, who
+	in.Stage, in.Verb, in.Voter, in.Reason = policy.Approve, click.Verb, who, click.Reason
+	if click.Verb == incident.Review {
+		in.Glass = brokenGlass(i)
+	}
 	d, err := g.Policy.Decide(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("may %s: %w", click.Verb, err)
@@ -44,27 +53,76 @@ func (g *GateEffects) judge(ctx context.Context, i incident.Incident, now time.T
 	if click.Verb != incident.Approve {
 		return []incident.Body{vote}, nil
 	}
+	return g.decide(ctx, in, vote)
+}
+
+// decide asks whether the vote completes what execution needs.
+func (g *GateEffects) decide(ctx context.Context, in policy.Input, vote *incident.Voted) ([]incident.Body, error) {
 	in.Stage = policy.Execute
-	in.Approvals = append(in.Approvals, who.Person)
+	// A signature may come after the same person's press: one vote.
+	if !slices.ContainsFunc(in.Approvals, in.Voter.Person.Is) {
+		in.Approvals = append(in.Approvals, in.Voter.Person)
+	}
+	if vote.Signature != nil {
+		in.Signed = append(in.Signed, in.Voter.Person.ID)
+	}
+	var err error
 	if in.History, err = g.History(ctx); err != nil {
 		return nil, fmt.Errorf("read what was executed lately: %w", err)
 	}
-	d, err = g.Policy.Decide(ctx, in)
+	d, err := g.Policy.Decide(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("may execute: %w", err)
 	}
-	if !d.Allow && d.Quorum > len(in.Approvals) {
-		return []incident.Body{vote}, nil // more votes are needed; the card says how many
+	if d.Pending && !d.Allow {
+		return []incident.Body{vote}, nil // more votes or a signature are needed; the card says what
 	}
-	return []incident.Body{vote, &incident.Decided{Digest: click.Digest, Decision: d}}, nil
+	if in.Glass == nil || !d.Allow {
+		return []incident.Body{vote, &incident.Decided{Digest: vote.Digest, Decision: d}}, nil
+	}
+	// Only what would not have passed without it uses the glass up.
+	closed := in
+	closed.Glass = nil
+	without, err := g.Policy.Decide(ctx, closed)
+	if err != nil {
+		return nil, fmt.Errorf("may execute without broken glass: %w", err)
+	}
+	return []incident.Body{vote, &incident.Decided{Digest: vote.Digest, Decision: d, Glass: !without.Allow}}, nil
+}
+
+func brokenGlass(i incident.Incident) *policy.Glass {
+	return &policy.Glass{Person: i.Glass.Person, Reason: i.Glass.Reason}
+}
+
+// identify says who pressed. Slack is asked at every press; when it does not
+// answer, a signature outside Slack stands for its signer.
+func (g *GateEffects) identify(ctx context.Context, i incident.Incident, click incident.Clicked) (incident.Identity, error) {
+	who, err := g.Thread.Identify(ctx, click.Person)
+	if err != nil && click.Via == incident.ViaSigned && g.signed(i, click) == nil {
+		return incident.Identity{Person: click.Person, Member: true}, nil
+	}
+	return who, err
+}
+
+// signed checks the signature of a press against the keys as they are now.
+func (g *GateEffects) signed(i incident.Incident, click incident.Clicked) error {
+	cur := i.ByDigest(click.Digest)
+	switch {
+	case click.Via != incident.ViaSigned || click.Signature == nil || click.Signature.Signer != click.Person.ID:
+		return errors.New("the press brings no signature of its own")
+	case cur == nil:
+		return errors.New("it is for another offer")
+	case g.Signers == nil:
+		return errors.New("no signers are known")
+	}
+	return g.Signers().Verify(cur.Proposed.Terms, *click.Signature, click.PressedAt)
 }
 
 // standing checks that the click is about something that still stands, and says
 // in one sentence what does not.
-func standing(i incident.Incident, click incident.Clicked, inForce action.Hash, now time.Time) (*incident.Attempt, redact.Text) {
-	card, _ := i.Thread()
-	if !click.Genuine || click.Channel != card.Channel || click.Message != card.TS {
-		return nil, redact.Literal("this is not the card that Countersign posted, so the press does not count")
+func (g *GateEffects) standing(i incident.Incident, click incident.Clicked, now time.Time) (*incident.Attempt, redact.Text) {
+	if refusal := g.genuine(i, click); !refusal.IsEmpty() {
+		return nil, refusal
 	}
 	if click.Verb == incident.Manual {
 		if i.Taken != nil {
@@ -75,6 +133,15 @@ func standing(i incident.Incident, click incident.Clicked, inForce action.Hash, 
 	cur := i.ByDigest(click.Digest)
 	if cur == nil {
 		return nil, redact.Literal("the card has changed since: look at it again")
+	}
+	if click.Verb == incident.Review {
+		if !i.ReviewOwed() {
+			return nil, redact.Literal("no review is owed here")
+		}
+		return cur, redact.Text{}
+	}
+	if why := g.Rules.Halted(); why != "" && click.Verb != incident.Reject {
+		return nil, redact.Name(why)
 	}
 	if click.Verb == incident.Undo {
 		if cur.Executed == nil || cur.Executed.Report.State != incident.StateApplied || i.Current().N != cur.N || i.Undoing != nil {
@@ -89,18 +156,55 @@ func standing(i incident.Incident, click incident.Clicked, inForce action.Hash, 
 		return nil, redact.Sprintf("this offer no longer stands (%s)", redact.Name(cur.Lapsed))
 	case !cur.Open():
 		return nil, redact.Literal("this fix is not open for approval")
-	case cur.Proposed.Terms.Policy != inForce:
+	case cur.Proposed.Terms.Policy != g.Policy.Digest():
 		return nil, redact.Literal("the policy has changed since this was offered: wait for the new card")
 	case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt), !now.Before(cur.Proposed.Terms.ExpiresAt):
 		// A press in time that is judged late could get no order any more.
 		return nil, redact.Literal("this offer has expired")
 	}
 	for _, v := range cur.Votes {
-		if v.Person.ID == click.Person.ID && v.Person.Team == click.Person.Team {
+		if v.Person.Is(click.Person) && (click.Signature == nil || v.Signature != nil) {
 			return nil, redact.Literal("your vote is counted already")
 		}
 	}
+	if click.Verb == incident.Edit {
+		return cur, unfit(cur.Proposed.Terms.Action, click.Params)
+	}
 	return cur, redact.Text{}
+}
+
+// unfit says why the edited parameters cannot be those of the same change.
+func unfit(act action.Action, p *action.Params) redact.Text {
+	if p == nil {
+		return redact.Literal("the form brought no parameters")
+	}
+	edited := act
+	edited.Params = *p
+	if err := edited.Validate(); err != nil {
+		return redact.Sprintf("that cannot be offered: %s", redact.Name(err.Error()))
+	}
+	if reflect.DeepEqual(act.Params, edited.Params) {
+		return redact.Literal("nothing was changed in the form")
+	}
+	return redact.Text{}
+}
+
+// genuine checks that the press came from the card that we posted, or carries a
+// signature that needs no card.
+func (g *GateEffects) genuine(i incident.Incident, click incident.Clicked) redact.Text {
+	if click.Via == incident.ViaSigned {
+		if click.Verb != incident.Approve {
+			return redact.Literal("a signature approves and does nothing else")
+		}
+		if err := g.signed(i, click); err != nil {
+			return redact.Sprintf("the signature does not count: %s", redact.Name(err.Error()))
+		}
+		return redact.Text{}
+	}
+	if card, _ := i.Thread(); !click.Genuine || click.Channel != card.Channel || click.Message != card.TS {
+		return redact.Literal("this is not the card that Countersign posted, so the press does not count")
+	}
+	return redact.Text{}
 }
 
 // refuse writes the refusal down and shows it to the person, in that order of
@@ -119,6 +223,12 @@ func (g *GateEffects) questionOf(i incident.Incident, cur *incident.Attempt, now
 	in.Undo, in.Requester = cur.Rehearsal.Undo != "", cur.Rehearsal.Requester
 	for _, v := range cur.Approvals() {
 		in.Approvals = append(in.Approvals, v.Person)
+		if v.Signature != nil {
+			in.Signed = append(in.Signed, v.Person.ID)
+		}
+		if in.Reason.IsEmpty() {
+			in.Reason = v.Reason
+		}
 	}
 	return in
 }

@@ -138,6 +138,20 @@ func (r *Responder) TakeHints(ctx context.Context, ids <-chan string) {
 	}
 }
 
+// Reconsider asks for every open incident what is due, because something that
+// holds for all of them has changed.
+func (r *Responder) Reconsider() {
+	r.mu.Lock()
+	ids := make([]incident.ID, 0, len(r.known))
+	for id := range r.known {
+		ids = append(ids, id)
+	}
+	r.mu.Unlock()
+	for _, id := range ids {
+		r.touch(id)
+	}
+}
+
 // touch asks for every lane of an incident to be looked at.
 func (r *Responder) touch(id incident.ID) {
 	for _, l := range lanes {

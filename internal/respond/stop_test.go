@@ -52,7 +52,7 @@ func TestEverySourceEndsWithItsContextAndWithItsChannel(t *testing.T) {
 		for name, take := range map[string]func(context.Context, bool){
 			"hints":    func(ctx context.Context, open bool) { r.TakeHints(ctx, channel[string](open)) },
 			"clicks":   func(ctx context.Context, open bool) { r.TakeClicks(ctx, channel[click](open), nil) },
-			"commands": func(ctx context.Context, open bool) { r.TakeCommands(ctx, channel[command](open)) },
+			"commands": func(ctx context.Context, open bool) { r.TakeCommands(ctx, channel[command](open), nil) },
 			"signals": func(ctx context.Context, open bool) {
 				r.TakeSignals(ctx, SignalConfig{}, channel[incident.Signal](open))
 			},

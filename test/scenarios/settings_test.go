@@ -115,7 +115,7 @@ func (f *faults) soundSettings() map[string]string {
 		"POD_NAMESPACE":      s.Wall.Namespace, "EXECUTOR_NAMESPACE": s.Wall.ExecutorNamespace,
 		"EXECUTOR_IMAGE":   "registry.example/executor@sha256:" + strings.Repeat("a", 64),
 		"WATCH_NAMESPACES": faultsNS, "KEYS_DIR": filepath.Join(s.Dir, "keys"),
-		"STORE_PATH": filepath.Join(s.Dir, "wrong.log"), "HEALTH_PORT": "0",
+		"STORE_PATH": filepath.Join(s.Dir, "wrong.log"), "HEALTH_PORT": "0", "APPROVAL_PORT": "0",
 	}
 }
 

@@ -6,6 +6,16 @@ import (
 )
 
 func (s *Server) userJSON(u *User) obj {
+	o := s.plainUser(u)
+	for k, v := range u.Extra {
+		if o[k] = v; v == nil {
+			delete(o, k)
+		}
+	}
+	return o
+}
+
+func (s *Server) plainUser(u *User) obj {
 	o := obj{"id": u.ID, "team_id": u.TeamID, "name": u.Name, "deleted": u.Deleted, "is_bot": u.IsBot,
 		"is_app_user": false, "updated": int64(1700000000),
 		"profile": obj{"real_name": u.RealName, "real_name_normalized": u.RealName, "display_name": u.Name,

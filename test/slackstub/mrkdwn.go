@@ -261,10 +261,10 @@ func TextObjectAutoLink(o map[string]any) AutoLink {
 	return LinkNames
 }
 
-// LiveMarkup returns everything in the message's mrkdwn that would notify
-// somebody or link somewhere, such as "broadcast channel" or "link
-// https://…": what untrusted text must never achieve. Elements of rich text
-// are not counted, because no text can become one.
+// LiveMarkup returns everything in the message that would notify somebody or
+// link somewhere, such as "broadcast channel" or "link https://…": what
+// untrusted text must never achieve. Mrkdwn comes first, elements of rich text
+// in their place among the blocks.
 func (m Message) LiveMarkup() []string {
 	var out []string
 	add := func(text string, auto AutoLink) {
@@ -291,6 +291,7 @@ func (m Message) LiveMarkup() []string {
 				add(s, TextObjectAutoLink(t))
 			}
 			if t["type"] == "rich_text" {
+				out = append(out, liveRich(t["elements"])...)
 				return
 			}
 			for _, k := range []string{"text", "fields", "elements", "accessory", "confirm", "options", "label", "hint", "element"} {
@@ -299,6 +300,28 @@ func (m Message) LiveMarkup() []string {
 		}
 	}
 	walk(m.Blocks)
+	return out
+}
+
+// liveRich names the elements of rich text that notify or link.
+func liveRich(v any) (out []string) {
+	switch t := v.(type) {
+	case []any:
+		for _, e := range t {
+			out = append(out, liveRich(e)...)
+		}
+	case obj:
+		for kind, key := range map[string]string{"user": "user_id", "usergroup": "usergroup_id", "channel": "channel_id",
+			"team": "team_id", "broadcast": "range", "link": "url"} {
+			if id, ok := t[key].(string); ok && t["type"] == kind {
+				out = append(out, kind+" "+id)
+			}
+		}
+		if url, ok := t["url"].(string); ok && t["type"] == "date" {
+			out = append(out, "link "+url)
+		}
+		out = append(out, liveRich(t["elements"])...)
+	}
 	return out
 }
 

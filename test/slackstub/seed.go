@@ -37,6 +37,9 @@ type User struct {
 	IsAdmin               bool
 	Title                 string
 	BotUser               bool // the app under test
+	// Extra are fields that users.info answers besides or instead; nil takes
+	// one away.
+	Extra map[string]any
 
 	Color string
 }

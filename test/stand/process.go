@@ -22,6 +22,8 @@ type Process struct {
 	done   chan error
 	log    string
 	health string
+	// Approvals is where the gate takes signatures.
+	Approvals string
 }
 
 // Start runs `countersign run` with more words, such as --role gate, and returns
@@ -31,7 +33,14 @@ func (s *Stand) Start(ctx context.Context, words ...string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{done: make(chan error, 1), log: filepath.Join(s.Dir, "countersign.stderr"), health: fmt.Sprintf("http://127.0.0.1:%d/readyz", port)}
+	door, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{
+		done: make(chan error, 1), log: filepath.Join(s.Dir, "countersign.stderr"), health: fmt.Sprintf("http://127.0.0.1:%d/readyz", port),
+		Approvals: fmt.Sprintf("http://127.0.0.1:%d", door),
+	}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
@@ -39,7 +48,7 @@ func (s *Stand) Start(ctx context.Context, words ...string) (*Process, error) {
 	defer out.Close()
 	p.cmd = exec.Command(s.binary, append([]string{"run"}, words...)...)
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir = out, out, s.Dir
-	p.cmd.Env = []string{"HOME=" + s.Dir, "PATH=" + os.Getenv("PATH"), "HEALTH_PORT=" + strconv.Itoa(port)}
+	p.cmd.Env = []string{"HOME=" + s.Dir, "PATH=" + os.Getenv("PATH"), "HEALTH_PORT=" + strconv.Itoa(port), "APPROVAL_PORT=" + strconv.Itoa(door)}
 	for k, v := range s.settings {
 		p.cmd.Env = append(p.cmd.Env, k+"="+v)
 	}

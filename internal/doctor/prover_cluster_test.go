@@ -1,0 +1,136 @@
+package doctor
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/admission"
+)
+
+// provenWithin is generous: five Jobs start on a machine that others share.
+const provenWithin = 90 * time.Second
+
+func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
+	s := newStage(t)
+	p := s.prover()
+	if halt := p.Halt(); halt != beingProven {
+		t.Fatalf("before the first proof Halt says %q", halt)
+	}
+	t.Logf("proven after %s", s.says(p, provenWithin, ""))
+	at, ctx := s.client.AdmissionregistrationV1(), t.Context()
+	name := s.config.ExecutorPolicy(action.SetImage)
+
+	t.Run("a binding that is deleted is told within two seconds and by its name", func(t *testing.T) {
+		drain(p)
+		held, err := at.ValidatingAdmissionPolicyBindings().Get(ctx, name, metav1.GetOptions{})
+		fatal(t, err)
+		fatal(t, at.ValidatingAdmissionPolicyBindings().Delete(ctx, name, metav1.DeleteOptions{}))
+		t.Logf("told after %s", s.says(p, 2*time.Second, "binding "+name+" is missing"))
+		select {
+		case <-p.Changed():
+		default:
+			t.Error("Changed was not sent to")
+		}
+		// The proof that follows says the same in the same words.
+		told := p.Halt()
+		for end := time.Now().Add(settle + 2*time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if now := p.Halt(); now != told {
+				t.Fatalf("the cause stands, and Halt says %q after %q", now, told)
+			}
+		}
+		again := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: held.Labels}, Spec: held.Spec}
+		_, err = at.ValidatingAdmissionPolicyBindings().Create(ctx, again, metav1.CreateOptions{})
+		fatal(t, err)
+		s.says(p, 2*time.Second, beingProven)
+		t.Logf("put back: proven after %s", s.says(p, provenWithin, ""))
+	})
+	t.Run("a policy that lost a validation is told", func(t *testing.T) {
+		live, err := at.ValidatingAdmissionPolicies().Get(ctx, name, metav1.GetOptions{})
+		fatal(t, err)
+		live.Spec.Validations = slices.Delete(live.Spec.Validations, 3, 4)
+		_, err = at.ValidatingAdmissionPolicies().Update(ctx, live, metav1.UpdateOptions{})
+		fatal(t, err)
+		s.says(p, 2*time.Second, "policy "+name+" is not the one that this version installs")
+		s.install()
+		s.says(p, provenWithin, "")
+	})
+	t.Run("a binding that only warns is told", func(t *testing.T) {
+		live, err := at.ValidatingAdmissionPolicyBindings().Get(ctx, s.config.GatePolicy(), metav1.GetOptions{})
+		fatal(t, err)
+		live.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Warn}
+		_, err = at.ValidatingAdmissionPolicyBindings().Update(ctx, live, metav1.UpdateOptions{})
+		fatal(t, err)
+		s.says(p, 2*time.Second, "binding "+s.config.GatePolicy()+" does not deny")
+		live, err = at.ValidatingAdmissionPolicyBindings().Get(ctx, s.config.GatePolicy(), metav1.GetOptions{})
+		fatal(t, err)
+		live.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Deny}
+		_, err = at.ValidatingAdmissionPolicyBindings().Update(ctx, live, metav1.UpdateOptions{})
+		fatal(t, err)
+		s.says(p, provenWithin, "")
+	})
+	t.Run("without an object to probe there is no proof", func(t *testing.T) {
+		sets := s.client.AppsV1().ReplicaSets(s.config.ProbeNamespace())
+		fatal(t, sets.Delete(ctx, admission.ProbePod, metav1.DeleteOptions{}))
+		s.gone(t)
+		p.poke()
+		s.says(p, provenWithin, "the pod for probes is missing")
+		s.install()
+		p.poke()
+		s.says(p, provenWithin, "")
+	})
+	t.Run("nothing runs in the namespace for probes", func(t *testing.T) {
+		pods, err := s.client.CoreV1().Pods(s.config.ProbeNamespace()).List(ctx, metav1.ListOptions{})
+		fatal(t, err)
+		if len(pods.Items) != 1 {
+			t.Fatalf("%d pods, want one", len(pods.Items))
+		}
+		pod := &pods.Items[0]
+		if pod.Spec.NodeName != "" || pod.Status.Phase != corev1.PodPending {
+			t.Errorf("the pod for probes is %s on %q", pod.Status.Phase, pod.Spec.NodeName)
+		}
+		pod.Spec.SchedulingGates = nil
+		_, err = s.client.CoreV1().Pods(pod.Namespace).Update(ctx, pod, metav1.UpdateOptions{})
+		if by, _ := admission.RefusedBy(err); by != s.config.ProbePolicy() {
+			t.Errorf("lifting the gate was refused by %q: %v", by, err)
+		}
+		d, err := s.client.AppsV1().Deployments(pod.Namespace).Get(ctx, admission.ProbeName, metav1.GetOptions{})
+		fatal(t, err)
+		if *d.Spec.Replicas != 0 || d.Annotations[revisionNote] != "2" {
+			t.Errorf("%d replicas, revision %s", *d.Spec.Replicas, d.Annotations[revisionNote])
+		}
+	})
+}
+
+// gone waits until the pod for probes is.
+func (s *stage) gone(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		pods, err := s.client.CoreV1().Pods(s.config.ProbeNamespace()).List(t.Context(), metav1.ListOptions{})
+		fatal(t, err)
+		if len(pods.Items) == 0 {
+			return
+		}
+	}
+	t.Fatal("the pod for probes does not go")
+}
+
+func drain(p *Prover) {
+	select {
+	case <-p.Changed():
+	default:
+	}
+}
+
+// poke stands for the ten minutes.
+func (p *Prover) poke() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
