@@ -17,7 +17,7 @@ var floors = map[string]int{
 	"internal/admission": 2, "internal/audit": 2, "internal/calibrate": 2, "internal/chat": 2, "internal/diagnose": 2,
 	"internal/jobs": 2, "internal/llm": 2, "internal/policy": 2, "internal/remediate": 2, "internal/store": 2,
 	"internal/triage": 2, "internal/watch": 2,
-	"internal/respond": 3, "internal/report": 3,
+	"internal/respond": 3, "internal/report": 3, "internal/doctor": 3,
 	"internal/app":    4,
 	"cmd/countersign": 5, "cmd/executor": 5, "cmd/sandbox": 5,
 }

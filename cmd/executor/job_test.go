@@ -121,8 +121,9 @@ func (s *stage) image(on *cluster.Cluster, id string) string {
 	return byDigest
 }
 
-// run signs an order, launches its Job and reads what the executor left.
-func (s *stage) run(mode action.Mode, attempt int, a action.Action, after action.Hash) remediate.Result {
+// run signs an order, changed by with, launches its Job and reads what the
+// executor left.
+func (s *stage) run(mode action.Mode, attempt int, a action.Action, after action.Hash, with ...func(*action.Order)) remediate.Result {
 	s.t.Helper()
 	now := time.Now().UTC().Truncate(time.Second)
 	digest := action.Hash(strings.Repeat("0", 64))
@@ -139,6 +140,10 @@ func (s *stage) run(mode action.Mode, attempt int, a action.Action, after action
 			o.Stamps = &action.Stamps{Incident: o.Incident, ApprovedBy: []string{"U02ALICE"}, At: now}
 		}
 	}
+	for _, change := range with {
+		change(&o)
+	}
+	name = o.Execution
 	o, err = o.Sign(s.key)
 	fatal(s.t, err)
 	began := time.Now()

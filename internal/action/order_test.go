@@ -148,6 +148,9 @@ func TestTheSignerRefusesWhatTheVerifierWould(t *testing.T) {
 		if _, err := o.Sign(testKey()); err == nil {
 			t.Errorf("an order with %s was signed", name)
 		}
+		if _, err := VerifyOrder(unchecked(t, o), testKeys(), at()); err == nil || errors.Is(err, ErrOrderSignature) {
+			t.Errorf("an order with %s that was signed all the same: %v", name, err)
+		}
 	}
 	for name, change := range map[string]func(*Order){
 		"stamps":                     func(o *Order) { o.Stamps = &Stamps{Incident: o.Incident, ApprovedBy: []string{"U1"}, At: at()} },
@@ -182,6 +185,24 @@ func TestTheSignerRefusesWhatTheVerifierWould(t *testing.T) {
 			t.Errorf("%s signed an order", name)
 		}
 	}
+}
+
+// unchecked signs as a gate would that checks nothing.
+func unchecked(t *testing.T, o Order) string {
+	t.Helper()
+	if digest, err := o.Terms.Digest(); err == nil {
+		o.Proposal = digest
+	}
+	message, err := o.message()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Sig = ed25519.Sign(testKey().Private, message)
+	text, err := o.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestAnOrderCarriesTheSignaturesOfItsApprovers(t *testing.T) {

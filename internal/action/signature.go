@@ -94,6 +94,10 @@ func checkKey(key ssh.PublicKey) error {
 		ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256: // without a touch, Verify of an sk key refuses
 		return nil
 	case ssh.KeyAlgoRSA:
+		// An agent's key knows its bytes only.
+		if whole, err := ssh.ParsePublicKey(key.Marshal()); err == nil {
+			key = whole
+		}
 		if plain, ok := key.(ssh.CryptoPublicKey); ok {
 			if pub, ok := plain.CryptoPublicKey().(*rsa.PublicKey); ok && pub.N.BitLen() >= minRSA {
 				return nil

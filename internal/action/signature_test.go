@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"io"
 	"math/big"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 const alice, bob = "U02ALICE", "U03BOB"
@@ -191,6 +193,36 @@ func TestASignatureThatProvesNothingDoesNotCount(t *testing.T) {
 	for _, bound := range []string{`valid-before="20261120140001Z"`, `valid-after="20261120140000Z"`, `namespaces="git,countersign-approval"`} {
 		if err := allowed(t, line(alice, key.PublicKey(), bound)).Verify(terms, good, at()); err != nil {
 			t.Errorf("%s: %v", bound, err)
+		}
+	}
+}
+
+func TestTheKeysOfAnAgentSign(t *testing.T) {
+	weak, strong := rsaKeys()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring := agent.NewKeyring()
+	for _, key := range []any{weak, strong, &private} {
+		if err := ring.Add(agent.AddedKey{PrivateKey: key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here, there := net.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- agent.ServeAgent(ring, there) }()
+	t.Cleanup(func() { here.Close(); <-ended })
+	keys, err := agent.NewClient(here).Signers()
+	if err != nil || len(keys) != 3 {
+		t.Fatalf("%v: %d keys", err, len(keys))
+	}
+	if _, err := SignTerms(someTerms(), alice, keys[0]); err == nil {
+		t.Error("RSA of 2,048 bits signed")
+	}
+	for _, key := range keys[1:] {
+		if err := allowed(t, line(alice, key.PublicKey())).Verify(someTerms(), signed(t, someTerms(), alice, key), at()); err != nil {
+			t.Errorf("%s: %v", key.PublicKey().Type(), err)
 		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 
 // Set is everything of one installation, in the order of its creation: rights
 // come last, when the policies that bound them exist. Beside the accounts stand
-// the ConfigMaps by which people steer, empty.
+// the ConfigMaps by which people steer, empty; Probes are what the fence is
+// proven on.
 type Set struct {
 	Namespaces, Accounts, Network, Policies, Probes, RBAC []*unstructured.Unstructured
 	// Wall is the mark that the refusals of these very policies carry.

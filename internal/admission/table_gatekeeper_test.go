@@ -26,7 +26,7 @@ import (
 func TestRegoAndCELAgreeOnARealClusterWithARealGatekeeper(t *testing.T) {
 	w := newWall(t)
 	g := newFence(t, w)
-	lines := w.table(t)
+	lines := append(w.table(t), w.gatekeeperLine(t))
 
 	w.removeBindings()
 	t.Run("Gatekeeper alone", func(t *testing.T) { w.tried(t, lines, guards{rego: true}) })

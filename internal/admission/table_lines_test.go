@@ -164,3 +164,15 @@ func (w *wall) strangerLines(t *testing.T) []line {
 		secret("an account of the executor namespace that no kind has", nobody, refusedByBoth),
 	}
 }
+
+// gatekeeperLine is about Gatekeeper's own namespace, which its chart always
+// exempts.
+func (w *wall) gatekeeperLine(t *testing.T) line {
+	d, err := w.client.AppsV1().Deployments("gatekeeper-system").Get(t.Context(), "gatekeeper-controller-manager", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line{who: string(action.Restart), verb: "updates", what: "Gatekeeper itself", dry: true, want: refusedByBoth, do: func(dry []string) error {
+		return w.put(t, action.Restart, podFor("a", d.UID), d, dry, legal()[action.Restart])
+	}}
+}

@@ -318,3 +318,21 @@ func TestARedisThatDoesNotAnswerHasForgottenNothing(t *testing.T) {
 		t.Errorf("a closed connection: %v", err)
 	}
 }
+
+func TestAnExportEndsWhereItsHeadDoes(t *testing.T) {
+	_, keys := made(t)
+	st := store.Memory(time.Now)
+	asks(t, st, keys, "i00000000000a", 3)
+	head, err := audit.HeadOf(t.Context(), st, keys.Signing, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks(t, st, keys, "i00000000000b", 2) // a gate beside us writes on
+	var out bytes.Buffer
+	if err := audit.Export(t.Context(), upTo{st, head.Seq}, &head, &out); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := audit.Verify(&out, keys.Public(), nil); err != nil || !r.Signed || r.Records != 3 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

@@ -100,6 +100,12 @@ func TestARecordOfAnIncidentMustFollowThatIncidentsLast(t *testing.T) {
 	without := slices.Delete(slices.Clone(all), 1, 2)
 	head := headOf(t, key, without)
 	wantProblem(t, verify(t, exported(t, without, &head), keys, nil), "does not follow version 1")
+	// The right predecessor, and a number that is not the next.
+	skipped, err := incident.Next(all[5].Incident, all[5].Version+1, all[5].Hash(), incident.Watcher, &incident.Cleared{}, at(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, verify(t, exported(t, append(all, skipped), nil), keys, nil), "is version 4 of incident iba9876543210 and does not follow version 2")
 }
 
 func TestWhatIsNoExportIsAnError(t *testing.T) {

@@ -94,25 +94,32 @@ func TestNoOrdersWhileTheLogCannotBeAnchored(t *testing.T) {
 }
 
 func TestNothingIsAnchoredBeforeLogAndAnchorWereCompared(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		key, keys := keyOf("k1", 1)
-		all := withGate(t, 9)
-		f := &followed{t: t, store: &memory{records: all[:7]}, anchor: &kept{head: headOf(t, key, all), err: errDown}, said: &bytes.Buffer{}}
-		f.Chain = NewChain(f.store, f.anchor, key, time.Now, quiet())
-		if err := f.Check(t.Context(), keys); err == nil {
-			t.Fatal("an anchor that cannot be read passed")
-		}
-		f.start()
-		defer f.stop()
-		f.wait(10 * time.Second)
-		f.wantHalt("not been compared")
-		f.anchor.set(headOf(t, key, all), "", nil)
-		f.wait(2 * time.Second)
-		f.wantHalt(lostHalt)
-		if h, writes := f.anchor.state(); h.Seq != len(all) || writes != 0 {
-			t.Errorf("the anchor was written over what the store forgot: %+v", h)
-		}
-	})
+	key, keys := keyOf("k1", 1)
+	all := withGate(t, 9)
+	altered := append(slices.Clone(all), withGate(t, 4)...)
+	altered[3].Raw = append([]byte(" "), altered[3].Raw...)
+	for name, have := range map[string][]incident.Record{"a store that lost records": all[:7], "a store with another record, and more": altered} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				head := headOf(t, key, all)
+				f := &followed{t: t, store: &memory{records: have}, anchor: &kept{head: head, err: errDown}, said: &bytes.Buffer{}}
+				f.Chain = NewChain(f.store, f.anchor, key, time.Now, quiet())
+				if err := f.Check(t.Context(), keys); err == nil {
+					t.Fatal("an anchor that cannot be read passed")
+				}
+				f.start()
+				defer f.stop()
+				f.wait(10 * time.Second)
+				f.wantHalt("not been compared")
+				f.anchor.set(head, "", nil)
+				f.wait(5 * time.Second)
+				f.wantHalt(lostHalt)
+				if h, writes := f.anchor.state(); !h.same(head) || writes != 0 {
+					t.Errorf("the anchor was written over what the store forgot: %+v", h)
+				}
+			})
+		})
+	}
 }
 
 func TestWhatTheStoreForgetsIsNoticedAtTheNextTick(t *testing.T) {

@@ -110,6 +110,7 @@ func TestWhateverStandsInTheStoreIsExportedAsItStands(t *testing.T) {
 	key, keys := keyOf("k1", 1)
 	for _, raw := range []string{
 		"", "{", "}", "hello", "null", "[1]", `{"event":{}}`, "{\n}", "{\"a\":\"<&>\"}", ` {"a":1} `, `{"a":  1}`, "{\"a\":\"\u2028\"}", "\xff\xfe",
+		`{"event":{"incident":"i0123456789ab","version":3,"at":"x","role":"watcher","type":"decided","body":{}}}`,
 		`{"event":{},"record":{"x":1}}`, `{"a":1}},"record":{{"b":2}`,
 	} {
 		all := append(records(t, 3), incident.Record{Incident: "i0123456789ab", Version: 3, Raw: []byte(raw)})

@@ -25,6 +25,17 @@
 // the card: a copy of a whole card in the same channel has the same MAC, and the
 // gate compares the message's ts with the one that it wrote down.
 //
+// A form is sealed in the same way, in its metadata: for whom it was opened,
+// for which offer and card, and every word that it shows. It counts only if that
+// person sends it off.
+//
+// # Who else may be listening
+//
+// A stolen app token opens a socket beside ours and swallows presses; a stolen
+// bot token forges cards. Neither makes a press count, and both leave traces
+// (Rogue): connections that Slack counts and this process did not open, events
+// that arrive only when they are sent again, buttons of ours under other words.
+//
 // # What Slack does not promise
 //
 // chat.postMessage takes no idempotency key, and reading the channel's history

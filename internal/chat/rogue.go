@@ -51,7 +51,7 @@ func (g *rogue) text(now time.Time) redact.Text {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var out []redact.Text
-	at := func(t time.Time) redact.Text { return redact.Time(t) }
+	at := redact.Time
 	fresh := func(t time.Time) bool { return !t.IsZero() && now.Sub(t) < keepEvidence }
 	if g.extra > 0 {
 		out = append(out, redact.Sprintf("Slack counted %s connections of this app that this process did not open (%s): a link of an earlier process that "+

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -118,7 +119,7 @@ func policyRow(w *wall, name string, p *policy, b *binding) row {
 	return good(row, "as this version installs it, and bound")
 }
 
-var errNoWall = fmt.Errorf("the policy and its binding are there; without the executor Job there is nothing to compare them with")
+var errNoWall = errors.New("the policy and its binding are there; without the executor Job there is nothing to compare them with")
 
 const noWall = "see the check of the executor job"
 
@@ -144,8 +145,9 @@ func fenceRow(name string, err error, policies int) row {
 	}
 	text := make([]string, len(all))
 	for i, one := range all {
-		if by, _ := admission.RefusedBy(one); by == "" && apierrors.IsForbidden(one) {
-			return unclear(name, one, "")
+		by, _ := admission.RefusedBy(one)
+		if by == "" && (apierrors.IsForbidden(one) || errors.Unwrap(one) != nil && !definite(one)) {
+			return unclear(name, one, "") // the person may not impersonate, or there was no answer
 		}
 		text[i] = one.Error()
 	}

@@ -32,7 +32,7 @@ type Subject struct {
 	Slack      SlackChecker
 	SlackError error
 	BotToken   string
-	SlackURL   string // with its trailing slash
+	SlackURL   string // base of the Web API; empty is Slack
 	Groups     bool   // approvers are named by user groups
 	// RedisURL is empty where the embedded store is used.
 	RedisURL  string
@@ -46,7 +46,7 @@ type SlackChecker interface {
 }
 
 // checkTimeout bounds one group of checks.
-const checkTimeout = 30 * time.Second
+const checkTimeout = time.Minute
 
 // examination is Subject with connections.
 type examination struct {
@@ -67,7 +67,8 @@ func Examine(ctx context.Context, s Subject) ([]Check, error) {
 		return nil, errors.New("an examination needs a connection and a redactor")
 	}
 	conn := rest.CopyConfig(s.Person)
-	conn.QPS, conn.Burst = 100, 200
+	// Rights are asked for one by one: some hundreds of small questions.
+	conn.QPS, conn.Burst = 300, 600
 	s.Person = conn
 	client, err := kubernetes.NewForConfig(conn)
 	if err != nil {

@@ -230,7 +230,8 @@ func (s *state) take(got proof, err error, now time.Time) {
 	case err != nil:
 		return
 	}
-	s.faults, s.fault = got.faults, got.fault
+	s.fault, s.faults = got.fault, map[string]string{}
+	maps.Copy(s.faults, got.faults)
 	if got.wall != nil {
 		s.wall = got.wall
 	}

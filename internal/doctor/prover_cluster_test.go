@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,30 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		s.install()
 		p.poke()
 		s.says(p, provenWithin, "")
+	})
+	t.Run("the probes themselves meet a hole, whatever the comparison says", func(t *testing.T) {
+		// The comparison comes first in a proof and would hide them.
+		alone := &Prover{cfg: p.cfg, client: p.client, log: p.log}
+		sample, err := s.template.Sample()
+		fatal(t, err)
+		for _, hole := range []string{name, s.config.GatePolicy()} {
+			fatal(t, at.ValidatingAdmissionPolicyBindings().Delete(ctx, hole, metav1.DeleteOptions{}))
+		}
+		s.opens(t, name)
+		s.opens(t, s.config.GatePolicy())
+		why, err := alone.probeExecutors(ctx)
+		if want := "policy " + name + " does not refuse host-network"; err != nil || why != want {
+			t.Errorf("%q, %v; want %q", why, err, want)
+		}
+		why, err = triesAsGate(ctx, p.client, s.config, sample, "")
+		if want := "policy " + s.config.GatePolicy() + " does not refuse a foreign Job"; err != nil || why != want {
+			t.Errorf("%q, %v; want %q", why, err, want)
+		}
+		s.install()
+		s.says(p, provenWithin, "")
+		if why, err = triesAsGate(ctx, p.client, s.config, sample, "wall 0"); err != nil || !strings.Contains(why, "another one than this version installs") {
+			t.Errorf("with another version's mark: %q, %v", why, err)
+		}
 	})
 	t.Run("nothing runs in the namespace for probes", func(t *testing.T) {
 		pods, err := s.client.CoreV1().Pods(s.config.ProbeNamespace()).List(ctx, metav1.ListOptions{})

@@ -41,6 +41,12 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
+	return staged(t, image)
+}
+
+// staged makes a stage whose executor is what image gives.
+func staged(t *testing.T, image func(t *testing.T, on *cluster.Cluster, id string) string) *stage {
+	t.Helper()
 	if os.Getenv("COUNTERSIGN_TEST_KUBECONFIG") == "" {
 		t.Skip("SKIPPED, THE FENCE IS NOT PROVEN: COUNTERSIGN_TEST_KUBECONFIG names no cluster")
 	}
@@ -137,6 +143,17 @@ func (s *stage) says(p *Prover, within time.Duration, want string) time.Duration
 	}
 	s.t.Fatalf("after %s Halt says %q, want %q", within, p.Halt(), want)
 	return 0
+}
+
+// opens waits until a policy no longer refuses.
+func (s *stage) opens(t *testing.T, policy string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if err := admission.Verify(t.Context(), s.admin, s.config, ""); err != nil && strings.Contains(err.Error(), policy+" does not bind") {
+			return
+		}
+	}
+	t.Fatalf("policy %s goes on refusing", policy)
 }
 
 func fatal(t *testing.T, err error) {

@@ -328,6 +328,34 @@ func TestNothingIsAuthorisedByTamperedRecords(t *testing.T) {
 	}
 }
 
+// Two streams that the gate sealed itself and that part at one record: the store
+// failed over and lost the one, and somebody puts it back. The seals are right
+// in both, so that Replay alone cannot tell; who has read the other can, and the
+// audit anchor can.
+func TestAStreamThatTheStoreLostIsNotBelievedByWhoHasReadAnother(t *testing.T) {
+	lost, kept := newTape(t, "i0000000000f0"), newTape(t, "i0000000000f0")
+	for _, w := range []*tape{lost, kept} {
+		w.begins()
+		terms := w.offers(1, "")
+		if w == lost {
+			w.presses("U1", incident.Approve, w.digest(terms))
+			w.executes(terms, 1)
+			continue
+		}
+		w.presses("U2", incident.Reject, w.digest(terms))
+	}
+	fork := common(lost.records, kept.records)
+	if fork == 0 || len(authorised(lost.last())) == 0 {
+		t.Fatal("the streams do not part where one of them authorises")
+	}
+	for read := fork + 1; read < len(kept.states); read++ {
+		i, bad := kept.states[read].Follow(lost.records, gateSeal)
+		if len(bad) == 0 || len(authorised(i)) > 0 {
+			t.Fatalf("after %d records of the other stream, the lost one gives %v", read, authorised(i))
+		}
+	}
+}
+
 // What a forger of watcher's records can reach: they carry no seal. The word
 // that stands after the gate's last record is believed, so that the forger
 // chooses what is rehearsed next, hides a fault, ends an incident or an offer,

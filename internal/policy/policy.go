@@ -97,7 +97,7 @@ func (e *Engine) LogTo(log *slog.Logger) *Engine {
 // Check asks what every policy must be able to answer, and must answer with no:
 // a question that says nothing, at each stage.
 func (e *Engine) Check(ctx context.Context) error {
-	for _, stage := range []Stage{Propose, Approve, Execute} {
+	for _, stage := range []Stage{Propose, Approve, Execute, Steer} {
 		d, err := e.decide(ctx, Input{Stage: stage, Mode: incident.ModeOff})
 		if err != nil {
 			return fmt.Errorf("stage %s: %w", stage, err)

@@ -80,6 +80,7 @@ func TestAnOrderForAnotherPodTimeOrKeyIsRefusedBeforeTheTargetIsRead(t *testing.
 		"no order":          {func(_ *apiServer, _ *Config, o *string) { *o = "" }, CodeBadOrder, Refused},
 		"protected by flag": {func(_ *apiServer, c *Config, _ *string) { c.Protected = []string{"shop"} }, CodeProtected, Refused},
 		"nothing protected": {func(_ *apiServer, c *Config, _ *string) { c.Protected = nil }, CodeMisconfigured, Failed},
+		"nothing steers it": {func(_ *apiServer, c *Config, _ *string) { c.Control = "" }, CodeMisconfigured, Failed},
 		"no keys":           {func(_ *apiServer, c *Config, _ *string) { c.Keys = nil }, CodeMisconfigured, Failed},
 		"nothing at all":    {func(_ *apiServer, c *Config, _ *string) { *c = Config{} }, CodeMisconfigured, Failed},
 		"no server":         {func(s *apiServer, _ *Config, _ *string) { s.Close() }, CodeAPI, Failed},

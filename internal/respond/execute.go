@@ -43,16 +43,15 @@ func (g *GateEffects) launch(ctx context.Context, i incident.Incident) ([]incide
 		ExpiresAt: clock.Add(action.OrderLife).UTC().Truncate(time.Second),
 	}
 	if order.Terms.Stamped {
-		stamps := &action.Stamps{Incident: string(i.ID), At: clock.UTC().Truncate(time.Second)}
-		for _, v := range cur.Approvals() {
-			stamps.ApprovedBy = append(stamps.ApprovedBy, v.Person.ID)
-		}
-		order.Stamps = stamps
+		order.Stamps = &action.Stamps{Incident: string(i.ID), At: clock.UTC().Truncate(time.Second), ApprovedBy: approvedBy(cur)}
 	}
 	for _, v := range cur.Approvals() {
 		if v.Signature != nil {
 			order.Signatures = append(order.Signatures, *v.Signature)
 		}
+	}
+	if len(order.Signatures) > 0 && order.Stamps == nil {
+		order.ApprovedBy = approvedBy(cur)
 	}
 	if order, err = order.Sign(g.Key); err != nil {
 		return nil, err
@@ -62,6 +61,13 @@ func (g *GateEffects) launch(ctx context.Context, i incident.Incident) ([]incide
 		return nil, err
 	}
 	return []incident.Body{&incident.Launched{Digest: cur.Proposed.Digest, Job: name, Order: text, ExpiresAt: order.ExpiresAt}}, nil
+}
+
+func approvedBy(cur *incident.Attempt) (ids []string) {
+	for _, v := range cur.Approvals() {
+		ids = append(ids, v.Person.ID)
+	}
+	return ids
 }
 
 // report makes sure that the execution's Job exists and reads its end.

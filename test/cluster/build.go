@@ -35,7 +35,7 @@ func families() map[string]family {
 		"coredns":       {packages: "tool", ldflags: "-s -w", cold: "2 minutes"},
 		"metricsserver": {packages: "tool", ldflags: "-s -w", cold: "1 minute"},
 		"crane":         {packages: "tool", ldflags: "-s -w", cold: "1 minute"},
-		"gatekeeper":    {packages: "tool", ldflags: "-s -w", cold: "2 minutes"},
+		"gatekeeper":    {packages: "tool", ldflags: "-s -w", cold: "3 minutes"},
 		"helm":          {packages: "tool", ldflags: "-s -w", cold: "2 minutes"},
 		"kwok":          {packages: "tool", ldflags: "-s -w", cold: "2 minutes"},
 		"lint":          {packages: "tool", ldflags: "-s -w", cold: "4 minutes"},

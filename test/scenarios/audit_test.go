@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/test/slackstub"
 	"github.com/countersign-dev/countersign/test/stand"
 )
 
@@ -24,7 +25,7 @@ func auditVerifies(ctx context.Context, t *testing.T, s *stand.Stand) {
 	export := succeeds(ctx, t, s, "audit", "export")
 	whole, altered := filepath.Join(s.Dir, "audit.jsonl"), filepath.Join(s.Dir, "altered.jsonl")
 	write(t, whole, export)
-	write(t, altered, strings.Replace(export, `"verb":"approve"`, `"verb":"reject"`, 1))
+	write(t, altered, strings.Replace(export, `"channel":"`+slackstub.ChannelAlerts, `"channel":"C0000OTHER"`, 1))
 
 	// The head in the cluster is at most a second or two behind.
 	head := filepath.Join(s.Dir, "head.json")

@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type player struct {
 // commands is the language of the stories.
 func commands(ctx context.Context, s *stand.Stand) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	p := &player{ctx: ctx, s: s}
-	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	words := map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"apply":     p.apply,
 		"rollout":   p.rollout,
 		"card":      p.card,
@@ -45,6 +46,8 @@ func commands(ctx context.Context, s *stand.Stand) map[string]func(ts *testscrip
 		"quiet":     p.quiet,
 		"unpatched": p.unpatched,
 	}
+	maps.Copy(words, p.steering())
+	return words
 }
 
 // storyNamespace is the namespace of the story that is being played.
@@ -144,10 +147,14 @@ func (p *player) message(ts *testscript.TestScript, what string, want func(slack
 	}
 }
 
-// type PERSON TEXT…: type a slash command. $NS stands for the story's namespace.
+// type PERSON TEXT…: type a slash command. $NS stands for the story's namespace,
+// @incident for the incident of workload web.
 func (p *player) slash(ts *testscript.TestScript, _ bool, args []string) {
 	need(ts, args, 2, "type PERSON TEXT…")
 	text := strings.ReplaceAll(strings.Join(args[1:], " "), "$NS", storyNamespace(ts))
+	if strings.Contains(text, "@incident") {
+		text = strings.ReplaceAll(text, "@incident", p.incident(ts))
+	}
 	result, err := p.s.Slack.Slash(person(ts, args[0]), slackstub.ChannelAlerts, "/countersign", text)
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)

@@ -142,6 +142,9 @@ func (p *Process) Kill() error {
 	return nil
 }
 
+// Latest is the process that was started last.
+func (s *Stand) Latest() *Process { return s.processes[len(s.processes)-1] }
+
 // Command runs the product's binary with other words than run, under the same
 // settings, and returns what it wrote and its exit code.
 func (s *Stand) Command(ctx context.Context, words ...string) (stdout, stderr string, code int, err error) {
