@@ -496,3 +496,33 @@ test_a_command_of_nobody_denies if {
 test_who_asked_does_not_agree if {
 	denied(object.union(steer, {"verb": "approve", "requester": {"id": "U1"}}), "who asked for a change cannot approve it")
 }
+
+# --- what must not be forbidden -------------------------------------------------
+
+test_mode_propose_proposes if decide(object.union(base, {"mode": "propose"})).allow
+
+test_a_proposal_comes_before_its_rehearsal if decide(object.union(base, {"rehearsed": false})).allow
+
+test_an_undo_passes_with_any_confidence if decide(object.union(base, {"undo": true, "confidence": {"lower": 0.1}})).allow
+
+test_a_proposal_waits_for_no_approver if {
+	decide(object.union(base, {"action": {"target": {"namespace": "nobody"}}})).allow
+}
+
+test_others_may_approve_what_somebody_asked_for if {
+	decide(object.union(vote, {"requester": {"id": "U2", "team": "T1"}})).allow
+	decide(object.union(run, {"requester": {"id": "U2", "team": "T1"}})).allow
+}
+
+test_the_quota_stops_no_vote if decide(object.union(vote, {"changesLastHour": 99})).allow
+
+test_nobody_is_said_once if {
+	nobody := object.union(vote, {"action": {"target": {"namespace": "nobody"}}})
+	decide(nobody).reasons == ["nobody is named as an approver for this namespace"]
+}
+
+test_stopping_needs_no_approvers if {
+	nobody := object.union(object.remove(settings, ["approvers"]), {"approvers": {}})
+	d := countersign.decision with input as object.union(steer, {"verb": "stop"}) with data.settings as nobody
+	d.allow
+}

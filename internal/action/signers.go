@@ -147,6 +147,23 @@ func (s AllowedSigners) find(who string, key ssh.PublicKey) (allowedSigner, erro
 	return allowedSigner{}, fmt.Errorf("key %s is not one that the allowed signers give to %s", ssh.FingerprintSHA256(key), who)
 }
 
+// Beyond says in sentences which keys count here and did not in before.
+func (s AllowedSigners) Beyond(before AllowedSigners) (sentences []string) {
+	for _, e := range s.entries {
+		if !slices.ContainsFunc(before.entries, e.within) {
+			sentences = append(sentences, fmt.Sprintf("key %s may sign as %s", ssh.FingerprintSHA256(e.key), e.who))
+		}
+	}
+	return sentences
+}
+
+// within reports whether o is the same person's same key and counts at least as
+// often.
+func (e allowedSigner) within(o allowedSigner) bool {
+	longer := o.before.IsZero() || !e.before.IsZero() && !e.before.After(o.before)
+	return e.who == o.who && sameKey(e.key, o.key) && !e.after.Before(o.after) && longer && slices.Equal(e.namespaces, o.namespaces)
+}
+
 func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
 
 // usable says whether the key counts at now, for approvals.

@@ -26,8 +26,8 @@ import (
 )
 
 // control follows the ConfigMaps by which people steer: the kill switch, the
-// policy, the signers. What the switch and the signers say is in force as soon
-// as the watch brings it; then it is written down and announced.
+// policy, the signers. What the switch says is in force as soon as the watch
+// brings it; then it is written down and announced. The others are steering's.
 type control struct {
 	client    kubernetes.Interface
 	namespace string
@@ -36,11 +36,10 @@ type control struct {
 
 	// announce writes down that something was steered; it is tried until it works.
 	announce func(ctx context.Context, id incident.ID, s incident.Steered) error
-	// policy is told what the policy's ConfigMap holds now.
-	policy func(ctx context.Context, data map[string]string) error
+	// rule is told what the ConfigMaps of the policy and of the signers hold now.
+	rule func(ctx context.Context, name string, data map[string]string) error
 
-	halted  atomic.Pointer[string] // nil before the switch was read
-	signers atomic.Pointer[action.AllowedSigners]
+	halted atomic.Pointer[string] // nil before the switch was read
 }
 
 // retryAfter is how long a change waits that could not be written down.
@@ -52,14 +51,6 @@ func (c *control) Halt() string {
 		return *s
 	}
 	return "the kill switch has not been read yet"
-}
-
-// Signers are the keys of the second factor. What cannot be read names nobody.
-func (c *control) Signers() action.AllowedSigners {
-	if s := c.signers.Load(); s != nil {
-		return *s
-	}
-	return action.AllowedSigners{}
 }
 
 // Turn writes the kill switch.
@@ -132,7 +123,10 @@ func (c *control) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case ch := <-changes:
-			c.apply(ch)
+			if ch.name == action.SwitchName {
+				halt := c.sentence(action.ReadSwitch(ch.data))
+				c.halted.Store(&halt) // in force before it is written down
+			}
 			waiting = append(waiting, ch)
 			retry.Reset(0)
 		case <-retry.C:
@@ -190,38 +184,21 @@ func (c *control) follow(ctx context.Context, name string, changes chan<- change
 	informer.RunWithContext(ctx)
 }
 
-// apply puts into force what needs nobody's agreement.
-func (c *control) apply(ch change) {
-	switch ch.name {
-	case action.SwitchName:
-		halt := c.sentence(action.ReadSwitch(ch.data))
-		c.halted.Store(&halt)
-	case action.SignersName:
-		signers, err := action.ParseAllowedSigners(ch.data[action.SignersKey])
-		if err != nil {
-			c.log.Error("the allowed signers cannot be read, so nobody's signature counts", "configmap", ch.name, "err", err)
-		}
-		c.signers.Store(&signers)
-	}
-}
-
-// write writes a change down, once however often it is seen.
+// write writes a change of the switch down, once however often it is seen.
 func (c *control) write(ctx context.Context, ch change) error {
-	if ch.name == action.PolicyName {
-		return c.policy(ctx, ch.data)
+	if ch.name != action.SwitchName {
+		return c.rule(ctx, ch.name, ch.data)
 	}
 	if ch.uid == "" || len(ch.data) == 0 && !strings.HasSuffix(ch.version, "-deleted") {
 		return nil // nobody has used it
 	}
-	s := incident.Steered{What: incident.Signers, New: digestOf(ch.data)}
-	if ch.name == action.SwitchName {
-		sw := action.ReadSwitch(ch.data)
-		s.What = incident.Resume
-		if sw.Stopped {
-			s.What = incident.Stop
-		}
-		s.Person = incident.Person{ID: sw.By, Name: c.redactor.Redact(sw.By).Truncate(80)}
-		s.Reason = c.redactor.Redact(sw.Reason).Truncate(300)
+	sw := action.ReadSwitch(ch.data)
+	s := incident.Steered{
+		What: incident.Resume, New: digestOf(ch.data), Reason: c.redactor.Redact(sw.Reason).Truncate(300),
+		Person: incident.Person{ID: sw.By, Name: c.redactor.Redact(sw.By).Truncate(80)},
+	}
+	if sw.Stopped {
+		s.What = incident.Stop
 	}
 	if ch.data == nil {
 		s.Reason = redact.Sprintf("ConfigMap %s was deleted", redact.Name(ch.name))

@@ -89,26 +89,30 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	}
 	control := &control{client: client, namespace: s.Namespace, redactor: redactor, log: log}
 	steering := &steering{base: settings, source: source, redactor: redactor, log: log}
-	rules.Halt = func() string { return cmp.Or(control.Halt(), chain.Halt()) }
+	fence, err := ProveFence(ctx, group, s, s.Instance, conn, launcher, keys, redactor, log)
+	if err != nil {
+		return err
+	}
+	rules.Halt = func() string { return cmp.Or(control.Halt(), fence(), chain.Halt()) }
 	rules.Policy = func() action.Hash { return steering.live.Digest() }
 	effects := &respond.GateEffects{
 		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st, sealer),
-		Signers: control.Signers, Steering: steering, Fresh: control.Fresh,
+		Signers: steering.Signers, Steering: steering, Fresh: control.Fresh,
 	}
 	responder := respond.New(respond.Config{
 		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer,
 		Now: time.Now, Log: log,
 	})
-	control.announce, control.policy = responder.Steer, steering.Consider
+	control.announce, control.rule = responder.Steer, steering.Consider
 	steering.announce, steering.load = responder.Steer, responder.Load
 	live, err := steering.start(ctx)
 	if err != nil {
 		return err
 	}
 	effects.Policy = live
-	helm := &respond.Helm{Thread: slack, Policy: live, Turn: control.Turn, Now: time.Now}
+	helm := &respond.Helm{Thread: slack, Policy: live, Turn: control.Turn, Now: time.Now, Alarm: slack.Rogue}
 	signed := &approvals{
-		load: responder.Load, write: responder.Append, signers: control.Signers, team: where.TeamID,
+		load: responder.Load, write: responder.Append, signers: steering.Signers, team: where.TeamID,
 		redactor: redactor, now: time.Now, log: log,
 	}
 	if err := signed.serve(ctx, group, s.ApprovalPort); err != nil {

@@ -37,6 +37,7 @@ type Settings struct {
 	ChangesPerHour  int               `json:"changesPerHour" env:"CHANGES_PER_HOUR"`
 	ConfidenceFloor float64           `json:"confidenceFloor" env:"CONFIDENCE_FLOOR"`
 	ClusterName     string            `json:"clusterName" env:"CLUSTER_NAME"`
+	Instance        string            `json:"instance" env:"INSTANCE"`
 	Namespace       string            `json:"namespace" env:"POD_NAMESPACE"`
 	ExecutorNS      string            `json:"executorNamespace" env:"EXECUTOR_NAMESPACE"`
 	ExecutorImage   string            `json:"executorImage" env:"EXECUTOR_IMAGE"`

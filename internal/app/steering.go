@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
@@ -22,10 +25,10 @@ const (
 	policySettings = "settings.yaml"
 )
 
-// steering keeps the policy in force. What was adopted is in the log, one
-// stream for each change, with names that count from 1; so a restart finds it
-// without asking anybody, and a policy that was only written into the cluster
-// is not in force.
+// steering keeps the policy and the signers in force. What was adopted is in the
+// log, one stream for each change, with names that count from 1; so a restart
+// finds it without asking anybody, and what was only written into the cluster is
+// not in force.
 type steering struct {
 	base     policy.Settings // of the settings file and the environment
 	source   string          // alike
@@ -34,26 +37,59 @@ type steering struct {
 	load     func(ctx context.Context, id incident.ID) (incident.Incident, error)
 	announce func(ctx context.Context, id incident.ID, s incident.Steered) error
 
-	mu      sync.Mutex
 	live    *policy.Live
-	streams int                // how many there are
-	pending *incident.Incident // the last one, while it waits
-	wanted  action.Hash        // of what the cluster and the settings say now
+	signers atomic.Pointer[action.AllowedSigners]
+
+	mu      sync.Mutex
+	text    incident.PolicyText          // in force
+	streams int                          // how many there are
+	pending *incident.Incident           // the last one, while it waits
+	wanted  action.Hash                  // of what the cluster and the settings say now
+	said    map[string]map[string]string // data of the ConfigMaps, by name
+}
+
+// ruling is a policy and signers that were read and make sense.
+type ruling struct {
+	engine  *policy.Engine
+	signers action.AllowedSigners
+	text    incident.PolicyText
+}
+
+// digest names both, and is what people agree to.
+func (r ruling) digest() action.Hash {
+	sum := sha256.Sum256([]byte("countersign/ruling/v1\n" + string(r.engine.Digest()) + "\n" + r.text.Signers))
+	return action.Hash(hex.EncodeToString(sum[:]))
+}
+
+// rule reads what was written. Errors name the line or the key.
+func rule(ctx context.Context, text incident.PolicyText, r *redact.Redactor) (ruling, error) {
+	var settings policy.Settings
+	if err := json.Unmarshal([]byte(text.Settings), &settings); err != nil {
+		return ruling{}, fmt.Errorf("policy settings: %w", err)
+	}
+	engine, err := policy.New(ctx, text.Source, settings, r)
+	if err == nil {
+		err = engine.Check(ctx)
+	}
+	if err != nil {
+		return ruling{}, err
+	}
+	signers, err := action.ParseAllowedSigners(text.Signers)
+	return ruling{engine: engine, signers: signers, text: text}, err
 }
 
 // agreements is how many people have to agree to what makes anything easier.
 const agreements = 2
 
-// start finds the policy in force. Without any, the one that is wanted is the
-// first.
+// start finds what is in force. Without any, what the settings say is the first.
 func (s *steering) start(ctx context.Context) (*policy.Live, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wanted, err := policy.New(ctx, s.source, s.base, s.redactor)
+	s.said = map[string]map[string]string{}
+	text, err := s.wantedText()
 	if err != nil {
 		return nil, err
 	}
-	inForce := wanted
 	for n := 1; ; n++ {
 		i, err := s.load(ctx, policyStream(n))
 		if err != nil {
@@ -66,81 +102,94 @@ func (s *steering) start(ctx context.Context) (*policy.Live, error) {
 		switch {
 		case i.Steered == nil || i.Steered.Policy == nil:
 		case i.Steered.Agree == 0 || i.Adopted != nil && i.Adopted.Failure.IsEmpty():
-			if inForce, err = engineOf(ctx, *i.Steered.Policy, s.redactor); err != nil {
-				return nil, fmt.Errorf("the policy that was adopted (incident %s): %w", i.ID, err)
-			}
+			text = *i.Steered.Policy
 		case i.Waiting() || i.Agreeing():
 			s.pending = &i
 		}
 	}
-	s.live, err = policy.NewLive(ctx, inForce.LogTo(s.log))
+	now, err := rule(ctx, text, s.redactor)
+	if err != nil {
+		return nil, fmt.Errorf("the policy that was adopted: %w", err)
+	}
+	s.text = text
+	s.signers.Store(&now.signers)
+	s.live, err = policy.NewLive(ctx, now.engine.LogTo(s.log))
 	return s.live, err
 }
 
 func policyStream(n int) incident.ID { return steeringID(action.PolicyName, strconv.Itoa(n)) }
 
-func engineOf(ctx context.Context, text incident.PolicyText, r *redact.Redactor) (*policy.Engine, error) {
-	var settings policy.Settings
-	if err := json.Unmarshal([]byte(text.Settings), &settings); err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
+// Signers are the keys of the second factor that were adopted.
+func (s *steering) Signers() action.AllowedSigners { return *s.signers.Load() }
+
+// wantedText is what the settings and the cluster say now.
+func (s *steering) wantedText() (incident.PolicyText, error) {
+	said := s.said[action.PolicyName]
+	text := incident.PolicyText{Source: s.source, Signers: s.said[action.SignersName][action.SignersKey]}
+	if source, ok := said[policySource]; ok {
+		text.Source = source
 	}
-	return policy.New(ctx, text.Source, settings, r)
+	settings, err := policy.ParseSettings([]byte(said[policySettings]), s.base)
+	if err != nil {
+		return text, err
+	}
+	raw, err := json.Marshal(settings)
+	text.Settings = string(raw)
+	return text, err
 }
 
-// Consider takes what the ConfigMap says. What makes nothing easier is in force
-// at once; the rest waits for people to agree. What makes no sense is announced
-// and changes nothing.
-func (s *steering) Consider(ctx context.Context, data map[string]string) error {
+// Consider takes what one of the ConfigMaps says. What makes nothing easier is
+// in force at once; the rest waits for people to agree. What makes no sense is
+// announced and changes nothing.
+func (s *steering) Consider(ctx context.Context, name string, data map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	source := s.source
-	if text, ok := data[policySource]; ok {
-		source = text
+	s.said[name] = data
+	if _, known := s.said[action.PolicyName]; !known || len(s.said) < 2 {
+		return nil // the other one is read in a moment: both are one ruling
 	}
-	settings, err := policy.ParseSettings([]byte(data[policySettings]), s.base)
-	var wanted *policy.Engine
+	text, err := s.wantedText()
+	var wanted ruling
 	if err == nil {
-		wanted, err = policy.New(ctx, source, settings, s.redactor)
-	}
-	if err == nil {
-		err = wanted.Check(ctx)
+		wanted, err = rule(ctx, text, s.redactor)
 	}
 	if err != nil {
 		s.wanted = ""
-		s.log.Error("the new policy is refused; the one in force stays", "configmap", action.PolicyName, "err", err)
-		return s.announce(ctx, steeringID(action.PolicyName, "refused", string(digestOf(data))), incident.Steered{
+		s.log.Error("what the cluster says is refused; what is in force stays", "configmap", name, "err", err)
+		return s.announce(ctx, steeringID(name, "refused", string(digestOf(data))), incident.Steered{
 			What: incident.NewPolicy, Old: s.live.Digest(),
-			Reason: redact.Sprintf("refused, the policy in force stays: %s", s.redactor.Redact(err.Error()).Truncate(400)),
+			Reason: redact.Sprintf("refused, what is in force stays: %s", s.redactor.Redact(err.Error()).Truncate(400)),
 		})
 	}
-	s.wanted = wanted.Digest()
-	if s.wanted == s.live.Digest() && s.streams > 0 || s.pending != nil && s.pending.Steered.New == s.wanted {
+	now, err := rule(ctx, s.text, s.redactor)
+	if err != nil {
+		return err
+	}
+	s.wanted = wanted.digest()
+	if s.wanted == now.digest() && s.streams > 0 || s.pending != nil && s.pending.Steered.New == s.wanted {
 		return nil
 	}
-	return s.propose(ctx, wanted)
+	return s.propose(ctx, now, wanted)
 }
 
-// propose writes the wanted policy down, and takes it over where nobody has to
+// propose writes down what is wanted, and takes it over where nobody has to
 // agree.
-func (s *steering) propose(ctx context.Context, wanted *policy.Engine) error {
-	raw, err := json.Marshal(wanted.Settings())
-	if err != nil {
-		return fmt.Errorf("encode policy settings: %w", err)
-	}
-	now := s.live.Engine()
-	said := incident.Steered{
-		What: incident.NewPolicy, Old: now.Digest(), New: wanted.Digest(),
-		Policy: &incident.PolicyText{Source: wanted.Source(), Settings: string(raw)},
+func (s *steering) propose(ctx context.Context, now, wanted ruling) error {
+	said := incident.Steered{What: incident.NewPolicy, Old: now.digest(), New: wanted.digest(), Policy: &wanted.text}
+	if now.engine.Digest() == wanted.engine.Digest() {
+		said.What = incident.Signers
 	}
 	if s.streams == 0 {
-		said.Old, said.Reason = "", redact.Literal("first start")
+		said.What, said.Old, said.Reason = incident.NewPolicy, "", redact.Literal("first start")
 	} else {
-		for _, sentence := range policy.Widens(now.Settings(), wanted.Settings(), now.Source(), wanted.Source()) {
+		for _, sentence := range append(
+			policy.Widens(now.engine.Settings(), wanted.engine.Settings(), now.text.Source, wanted.text.Source),
+			wanted.signers.Beyond(now.signers)...) {
 			said.Wider = append(said.Wider, s.redactor.Redact(sentence))
 		}
 	}
 	if len(said.Wider) > 0 {
-		said.Agree = needed(now.ApproversFor("*", nil))
+		said.Agree = needed(now.engine.ApproversFor("*", nil))
 	}
 	id := policyStream(s.streams + 1)
 	if err := s.announce(ctx, id, said); err != nil {
@@ -152,7 +201,7 @@ func (s *steering) propose(ctx context.Context, wanted *policy.Engine) error {
 	}
 	s.streams++
 	if i.Steered == nil || i.Steered.New != said.New {
-		return errors.New("another replica announced another policy at the same time")
+		return errors.New("another replica announced another change at the same time")
 	}
 	if i.Steered.Agree > 0 {
 		s.pending = &i
@@ -173,14 +222,15 @@ func needed(approvers []string) int {
 }
 
 func (s *steering) take(ctx context.Context, said incident.Steered) error {
-	e, err := engineOf(ctx, *said.Policy, s.redactor)
+	r, err := rule(ctx, *said.Policy, s.redactor)
 	if err != nil {
 		return err
 	}
-	if err := s.live.Reload(ctx, e.Source(), e.Settings()); err != nil {
+	if err := s.live.Reload(ctx, r.engine.Source(), r.engine.Settings()); err != nil {
 		return err
 	}
-	s.pending = nil
+	s.signers.Store(&r.signers)
+	s.text, s.pending = r.text, nil
 	s.log.Warn("another policy is in force", "old", said.Old.Short(), "new", said.New.Short())
 	return nil
 }
@@ -190,7 +240,11 @@ func (s *steering) take(ctx context.Context, said incident.Steered) error {
 func (s *steering) Adopt(ctx context.Context, digest action.Hash) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.live.Digest() == digest {
+	now, err := rule(ctx, s.text, s.redactor)
+	if err != nil {
+		return err
+	}
+	if now.digest() == digest {
 		return nil
 	}
 	if s.pending == nil || s.pending.Steered.New != digest || s.wanted != digest {

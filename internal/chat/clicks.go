@@ -103,7 +103,9 @@ func (r *session) interactive(e envelope) {
 	case !click.Clicked.Genuine:
 		r.log.Error("a press came from a card that is not the one we posted", "incident", click.Incident, "via", click.Clicked.Via,
 			"channel", click.Clicked.Channel, "message", click.Clicked.Message, "user", click.Clicked.Person.ID)
-		r.rogue.forged(r.cfg.Now(), click)
+		if ws := r.ws.Load(); ws != nil && ws.installed(p) {
+			r.rogue.forged(r.cfg.Now(), click) // it was ours but for its words
+		}
 	}
 	r.handOn(e, click, arrived)
 }

@@ -32,6 +32,8 @@ func FuzzEnvelope(f *testing.F) {
 	f.Add([]byte(`{"type":"interactive","envelope_id":"e","payload":{"type":"block_actions","actions":[{"action_id":"cs-approve","value":"i0123456789ab:"}]}}`))
 	f.Add([]byte(`{"type":"events_api","envelope_id":"e","payload":{"event":{"type":"app_mention","channel":{"id":1}}}}`))
 	f.Add([]byte(`{"envelope_id":`))
+	f.Add([]byte(`{"type":"interactive","envelope_id":"e","payload":{"type":"view_submission","team":{"id":"T1"},"view":{"type":"modal","callback_id":"cs-edit-form",` +
+		`"private_metadata":"x.{}","blocks":[],"state":{"values":{"cs-image":{"cs-image":{"value":null}}}}}}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		e, err := decodeEnvelope(raw)
 		if err != nil {
@@ -46,6 +48,9 @@ func FuzzEnvelope(f *testing.F) {
 		if json.Unmarshal(e.Payload, &p) == nil {
 			if c, ok := s.click(p); ok && (c.Clicked.Genuine || c.Clicked.Verb == "" || !incidentID.MatchString(string(c.Incident))) {
 				t.Fatalf("%q is the press %+v", raw, c)
+			}
+			if c, _, ok := s.submitted(p); ok && (c.Clicked.Genuine || !incidentID.MatchString(string(c.Incident))) {
+				t.Fatalf("%q is the form %+v", raw, c)
 			}
 		}
 		var ev event
@@ -65,7 +70,15 @@ func FuzzSubmission(f *testing.F) {
 	f.Add(".{}", editForm, `[{"type":"input","element":1}]`, "<!channel>")
 	f.Add("", "", "null", "\x00")
 	s := offline(f)
-	own := map[string]bool{sealedForm(f, i, incident.Edit).PrivateMetadata: true, sealedForm(f, i, incident.Approve).PrivateMetadata: true}
+	own := map[string]formMeta{}
+	for _, verb := range []incident.Verb{incident.Edit, incident.Approve} {
+		text := sealedForm(f, i, verb).PrivateMetadata
+		m, _, ok := cutMetadata(text)
+		if !ok {
+			f.Fatal("our own metadata cannot be read")
+		}
+		own[text] = m
+	}
 	f.Fuzz(func(t *testing.T, meta, callback, blocks, value string) {
 		p := press{Type: "view_submission", Team: &identity{ID: slackstub.TeamID}, User: user{ID: alice.ID, TeamID: alice.Team},
 			View: view{ID: "V1", Type: "modal", CallbackID: callback, PrivateMetadata: meta, Title: []byte(`{"text":"x"}`), Submit: []byte(`{}`), Close: []byte(`{}`), Blocks: []byte(blocks)}}
@@ -90,20 +103,16 @@ func FuzzSubmission(f *testing.F) {
 			t.Fatalf("%q gives %+v", meta, c)
 		}
 		// The same fields in a form of ours: in form, or answered in the form.
-		for _, verb := range []incident.Verb{incident.Edit, incident.Approve} {
-			m, _, ok := cutMetadata(sealedForm(t, i, verb).PrivateMetadata)
-			if !ok {
-				t.Fatal("our own metadata cannot be read")
-			}
+		for _, m := range own {
 			var said incident.Said
 			if len(s.read(&said, p.View, m)) > 0 {
 				continue
 			}
-			if verb == incident.Approve && said.Reason.IsEmpty() || verb == incident.Edit && !imageForm.MatchString(said.Params.SetImage.To) {
+			if m.Verb == incident.Approve && said.Reason.IsEmpty() || m.Verb == incident.Edit && !imageForm.MatchString(said.Params.SetImage.To) {
 				t.Fatalf("%q is taken for %+v", value, said)
 			}
 		}
-		if own[meta] && c.Incident != i.ID {
+		if m, ok := own[meta]; ok && (c.Incident != m.Incident || c.Clicked.Digest != m.Digest) {
 			t.Fatalf("metadata of %s is read as that of %s", i.ID, c.Incident)
 		}
 	})

@@ -54,7 +54,7 @@ func (g *rogue) text(now time.Time) redact.Text {
 	at := redact.Time
 	fresh := func(t time.Time) bool { return !t.IsZero() && now.Sub(t) < keepEvidence }
 	if g.extra > 0 {
-		out = append(out, redact.Sprintf("Slack counted %s connections of this app that this process did not open (%s): a link of an earlier process that "+
+		out = append(out, redact.Sprintf("Slack counted %s connections of this app that this process did not open (%s): a half-open link from before that "+
 			"Slack has not given up yet, which takes hours at most, or somebody else with the app token", count(g.extra), at(g.counted)))
 	}
 	if fresh(g.missedAt) {

@@ -270,3 +270,25 @@ func TestAThiefWithBothTokensMakesNoPressCount(t *testing.T) {
 		t.Errorf("no alarm: %q", b.Rogue())
 	}
 }
+
+func TestOnlyAPressOfOurInstallationOnOtherWordsRaisesTheAlarm(t *testing.T) {
+	t.Parallel()
+	stub := slackstub.Start(t, slackstub.Config{})
+	b := connected(t, stub)
+	at := b.card(offered(t, 1, true).i)
+	for _, c := range []struct {
+		kind  string
+		alarm bool
+	}{{"", false}, {"team_null", false}, {"unknown_block", true}} {
+		if c.kind != "" {
+			if err := stub.Malformed(c.kind); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.press(slackstub.Alice, at, approveButton)
+		b.click().Ack(soon(t))
+		if got := !b.Rogue().IsEmpty(); got != c.alarm {
+			t.Errorf("%q: alarm %t", c.kind, got)
+		}
+	}
+}

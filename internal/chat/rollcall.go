@@ -79,6 +79,8 @@ func (r *session) rollCall() {
 		select {
 		case <-ctx.Done():
 			return
+		case <-ended:
+			return
 		case e := <-second.Events:
 			switch e.Type {
 			case socketmode.EventTypeHello:
@@ -100,7 +102,7 @@ func (r *session) counted(hello *socketmode.Request) {
 	}
 	const ours = 2
 	if r.rogue.count(r.cfg.Now(), hello.NumConnections, ours) {
-		r.log.Error("Slack counts connections of this app that this process did not open: a link of an earlier process that Slack has not given up yet, or somebody else with SLACK_APP_TOKEN; if it stays for hours, rotate both tokens",
+		r.log.Error("Slack counts connections of this app that this process did not open: a half-open link from before that Slack has not given up yet, or somebody else with SLACK_APP_TOKEN; if it stays for hours, rotate both tokens",
 			"connections", hello.NumConnections, "ours", ours)
 	}
 }

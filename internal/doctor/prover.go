@@ -171,11 +171,7 @@ func (p *Prover) once(ctx context.Context) bool {
 	} else {
 		p.log.Debug("looked at the fence", "proven", good, "took", time.Since(began).Round(time.Millisecond))
 	}
-	p.change(func(s *state) {
-		if s.changes == before {
-			s.take(got, err, time.Now())
-		}
-	})
+	p.change(func(s *state) { s.take(before, got, err, time.Now()) })
 	return good
 }
 
@@ -192,13 +188,14 @@ type state struct {
 }
 
 func newState() state {
-	return state{faults: map[string]string{}, blind: map[string]bool{}, told: beingProven}
+	return state{faults: map[string]string{}, blind: map[string]bool{}, told: BeingProven}
 }
 
-const (
-	beingProven = "the fence is being proven"
-	notProven   = "the fence is not proven: "
-)
+// BeingProven is what Halt says before the first proof, and after a change that
+// shows no fault by itself.
+const BeingProven = "the fence is being proven"
+
+const notProven = "the fence is not proven: "
 
 func (s *state) sentence(now time.Time) string {
 	switch {
@@ -210,18 +207,21 @@ func (s *state) sentence(now time.Time) string {
 	case len(s.blind) > 0:
 		return notProven + "its policies cannot be watched"
 	case s.proven.IsZero():
-		return beingProven
+		return BeingProven
 	case now.Sub(s.proven) > tooLong:
 		return notProven + "the last proof is too old"
 	}
 	return ""
 }
 
-// take is a proof's result. An error leaves an earlier proof in force until it is
-// too old.
-func (s *state) take(got proof, err error, now time.Time) {
+// take is the result of a proof that began at the count before of changes; what
+// changed meanwhile may not be in it. An error leaves an earlier proof in force
+// until it is too old.
+func (s *state) take(before int, got proof, err error, now time.Time) {
 	var cause *unproven
 	switch {
+	case s.changes != before:
+		return
 	case errors.As(err, &cause):
 		if s.proven.IsZero() {
 			s.fault = cause.why

@@ -20,7 +20,7 @@ const provenWithin = 90 * time.Second
 func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 	s := newStage(t)
 	p := s.prover()
-	if halt := p.Halt(); halt != beingProven {
+	if halt := p.Halt(); halt != BeingProven {
 		t.Fatalf("before the first proof Halt says %q", halt)
 	}
 	t.Logf("proven after %s", s.says(p, provenWithin, ""))
@@ -48,7 +48,7 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		again := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: held.Labels}, Spec: held.Spec}
 		_, err = at.ValidatingAdmissionPolicyBindings().Create(ctx, again, metav1.CreateOptions{})
 		fatal(t, err)
-		s.says(p, 2*time.Second, beingProven)
+		s.says(p, 2*time.Second, BeingProven)
 		t.Logf("put back: proven after %s", s.says(p, provenWithin, ""))
 	})
 	t.Run("a policy that lost a validation is told", func(t *testing.T) {
@@ -108,6 +108,20 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		if why, err = triesAsGate(ctx, p.client, s.config, sample, "wall 0"); err != nil || !strings.Contains(why, "another one than this version installs") {
 			t.Errorf("with another version's mark: %q, %v", why, err)
 		}
+	})
+	t.Run("who may not watch the policies is halted until he may", func(t *testing.T) {
+		bindings := s.client.RbacV1().ClusterRoleBindings()
+		role := s.config.GatePolicy()[:len(s.config.GatePolicy())-len("-job")] // countersign-INSTANCE-gate
+		held, err := bindings.Get(ctx, role, metav1.GetOptions{})
+		fatal(t, err)
+		fatal(t, bindings.Delete(ctx, role, metav1.DeleteOptions{}))
+		time.Sleep(time.Second) // the authorizer learns of it by a watch
+		late := s.prover()
+		s.says(late, provenWithin, "its policies cannot be watched")
+		held.ResourceVersion, held.UID = "", ""
+		_, err = bindings.Create(ctx, held, metav1.CreateOptions{})
+		fatal(t, err)
+		s.says(late, provenWithin, "")
 	})
 	t.Run("nothing runs in the namespace for probes", func(t *testing.T) {
 		pods, err := s.client.CoreV1().Pods(s.config.ProbeNamespace()).List(ctx, metav1.ListOptions{})

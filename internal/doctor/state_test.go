@@ -16,31 +16,31 @@ func TestHaltSaysOneSentenceAndTheSameWhileTheCauseStands(t *testing.T) {
 			t.Fatalf("got %q, want %q", got, want)
 		}
 	}
-	says(noon, beingProven)
-	s.take(proof{}, couldNot("the probe of restart did not report", errors.New("a")), noon)
+	says(noon, BeingProven)
+	s.take(s.changes, proof{}, couldNot("the probe of restart did not report", errors.New("a")), noon)
 	says(noon, notProven+"the probe of restart did not report")
-	s.take(proof{}, couldNot("the probe of restart did not report", errors.New("b")), noon)
+	s.take(s.changes, proof{}, couldNot("the probe of restart did not report", errors.New("b")), noon)
 	says(noon, notProven+"the probe of restart did not report")
 	proven := proof{wall: &wall{}}
-	s.take(proven, nil, noon)
+	s.take(s.changes, proven, nil, noon)
 	says(noon, "")
 
 	t.Log("an error leaves the proof in force until it is too old")
-	s.take(proof{}, couldNot("the API server does not answer", errors.New("a")), noon.Add(pace))
+	s.take(s.changes, proof{}, couldNot("the API server does not answer", errors.New("a")), noon.Add(pace))
 	says(noon.Add(pace), "")
 	says(noon.Add(tooLong), "")
 	says(noon.Add(tooLong+time.Second), notProven+"the last proof is too old")
 
 	t.Log("a change voids it at once; the first name stands for all")
-	s.take(proven, nil, noon)
+	s.take(s.changes, proven, nil, noon)
 	s.touched("policy b", different)
 	s.touched("binding a", missing)
 	says(noon, notProven+"binding a is missing")
-	s.take(proof{wall: &wall{}, faults: map[string]string{"binding a": missing}}, nil, noon)
+	s.take(s.changes, proof{wall: &wall{}, faults: map[string]string{"binding a": missing}}, nil, noon)
 	says(noon, notProven+"binding a is missing")
 	s.touched("binding a", "")
-	says(noon, beingProven)
-	s.take(proven, nil, noon)
+	says(noon, BeingProven)
+	s.take(s.changes, proven, nil, noon)
 	says(noon, "")
 
 	t.Log("who cannot watch is halted, and no longer once he can")
@@ -50,12 +50,20 @@ func TestHaltSaysOneSentenceAndTheSameWhileTheCauseStands(t *testing.T) {
 	says(noon, "")
 
 	t.Log("a probe that gets through voids it")
-	s.take(proof{wall: &wall{}, fault: "policy p does not refuse host-network"}, nil, noon)
+	s.take(s.changes, proof{wall: &wall{}, fault: "policy p does not refuse host-network"}, nil, noon)
 	says(noon, notProven+"policy p does not refuse host-network")
 
+	t.Log("a proof does not vouch for what changed while it was made")
+	before := s.changes
+	s.touched("policy b", "")
+	s.take(before, proven, nil, noon)
+	says(noon, BeingProven)
+	s.take(s.changes, proven, nil, noon)
+	says(noon, "")
+
 	t.Log("a proof that came to no wall is none")
-	s.take(proof{}, nil, noon)
-	says(noon, beingProven)
+	s.take(s.changes, proof{}, nil, noon)
+	says(noon, BeingProven)
 }
 
 func TestEveryChangeOfHaltIsTold(t *testing.T) {
@@ -73,11 +81,11 @@ func TestEveryChangeOfHaltIsTold(t *testing.T) {
 		t.Error("nothing changed, and it was told")
 	}
 	now := time.Now()
-	p.change(func(s *state) { s.take(proof{wall: &wall{}}, nil, now) })
+	p.change(func(s *state) { s.take(s.changes, proof{wall: &wall{}}, nil, now) })
 	if !told() || p.Halt() != "" {
 		t.Errorf("the first proof was not told, Halt says %q", p.Halt())
 	}
-	p.change(func(s *state) { s.take(proof{wall: &wall{}}, nil, now) })
+	p.change(func(s *state) { s.take(s.changes, proof{wall: &wall{}}, nil, now) })
 	if told() {
 		t.Error("the second proof changed nothing, and it was told")
 	}

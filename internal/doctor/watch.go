@@ -80,6 +80,9 @@ func follow[T interface {
 	}
 	seen := func(err error) {
 		p.change(func(s *state) {
+			if err != nil && !s.blind[what] {
+				p.log.Warn("a policy cannot be watched", "what", what, "error", p.cfg.Redactor.Redact(err.Error()).String())
+			}
 			delete(s.blind, what)
 			if err != nil {
 				s.blind[what] = true

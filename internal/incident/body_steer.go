@@ -48,10 +48,12 @@ type Steered struct {
 // has changed anything, so nobody is told.
 func (s Steered) first() bool { return s.What == NewPolicy && s.Old == "" }
 
-// PolicyText is a policy as people wrote it.
+// PolicyText is what people ruled, as they wrote it.
 type PolicyText struct {
 	Source   string `json:"source"`   // Rego
 	Settings string `json:"settings"` // JSON
+	// Signers are the keys of the second factor, in OpenSSH's format.
+	Signers string `json:"signers,omitempty"`
 }
 
 // Adopted says that what was agreed on is in force, or why it never will be.

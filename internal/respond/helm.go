@@ -24,6 +24,8 @@ type Helm struct {
 	// Turn writes the kill switch. What follows it in the cluster announces it.
 	Turn func(ctx context.Context, s action.Switch) error
 	Now  func() time.Time
+	// Alarm is what people have to know about the connection to Slack itself.
+	Alarm func() redact.Text
 }
 
 // may asks who the person is and whether policy lets that person do it. The

@@ -60,6 +60,10 @@ func (r *Responder) takeClick(ctx context.Context, c chat.Click, desk Desk) {
 	case c.Clicked.Genuine && asksFirst(i, c.Clicked):
 		// Opening a form decides nothing, so nothing is written down. What it
 		// brings back is a press of its own.
+		if !r.firstForm(c.Clicked.Click) {
+			c.Ack(ctx)
+			return
+		}
 		if err = desk.Ask(limited, c, i); err == nil {
 			c.Ack(ctx)
 			return
@@ -79,6 +83,24 @@ func (r *Responder) takeClick(ctx context.Context, c chat.Click, desk Desk) {
 		return
 	}
 	c.Ack(ctx)
+}
+
+// formMemory is longer than Slack goes on delivering a press.
+const formMemory = time.Minute
+
+// firstForm reports whether the press has not opened its form yet.
+func (r *Responder) firstForm(click string) bool {
+	now := r.cfg.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for known, at := range r.forms {
+		if now.Sub(at) > formMemory {
+			delete(r.forms, known)
+		}
+	}
+	_, known := r.forms[click]
+	r.forms[click] = now
+	return !known
 }
 
 // asksFirst reports whether the press is on a button that needs to know more
@@ -134,6 +156,9 @@ func (r *Responder) takeCommand(ctx context.Context, c chat.Command, helm *Helm)
 		}
 		if why := r.cfg.Rules.Halted(); why != "" {
 			text = redact.Sprintf("Nothing is offered or executed now: %s.\n%s", redact.Name(why), text)
+		}
+		if alarm := helm.Alarm(); !alarm.IsEmpty() {
+			text = redact.Sprintf("%s\n%s", alarm, text)
 		}
 		return c.Reply(ctx, text)
 	case chat.Stop, chat.Resume:

@@ -142,18 +142,23 @@ func TestAQuestionIsWrittenDownAndNeverAnAction(t *testing.T) {
 func TestStatusCountsWhatIsOpenAndSaysWhenTheStoreDoesNotAnswer(t *testing.T) {
 	w := newWorld(t, nil)
 	var got string
+	var alarm redact.Text
 	ask := func(r *Responder) string {
 		t.Helper()
 		err := r.takeCommand(t.Context(), chat.Command{Query: chat.Query{Kind: chat.Status}, Reply: func(_ context.Context, text redact.Text) error {
 			got = text.String()
 			return nil
-		}}, nil)
+		}}, &Helm{Alarm: func() redact.Text { return alarm }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
 	if got := ask(w.gate); got != "No open incidents." {
+		t.Errorf("%q", got)
+	}
+	alarm = redact.Literal("somebody else listens")
+	if got := ask(w.gate); !strings.Contains(got, "somebody else listens") {
 		t.Errorf("%q", got)
 	}
 	w.announced()

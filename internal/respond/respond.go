@@ -56,6 +56,7 @@ type Responder struct {
 	mu    sync.Mutex
 	known map[incident.ID]incident.Incident    // as last read, so that only what is new is folded
 	ran   map[incident.ID]map[string]time.Time // pacing only, see incident.Due
+	forms map[string]time.Time                 // presses that opened a form, so that a copy opens none
 }
 
 type key struct {
@@ -79,6 +80,7 @@ func New(cfg Config) *Responder {
 		queue: workqueue.NewTypedRateLimitingQueue(limiter),
 		known: map[incident.ID]incident.Incident{},
 		ran:   map[incident.ID]map[string]time.Time{},
+		forms: map[string]time.Time{},
 	}
 }
 

@@ -3,6 +3,7 @@ package respond
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -98,10 +99,12 @@ func TestAButtonThatNeedsToKnowMoreOpensItsFormAndWritesNothing(t *testing.T) {
 	w := newWorld(t, func(s *policy.Settings) { s.ReasonFor.Risks = []string{"medium"} })
 	digest := w.offered()
 	was := w.load().Version
+	presses := 0
 	press := func(verb incident.Verb, genuine bool, askErr error) (*thread, int) {
+		presses++
 		desk, acks := &thread{askErr: askErr}, 0
 		w.gate.takeClick(t.Context(), chat.Click{
-			Incident: theID, Clicked: incident.Clicked{Click: "b", Verb: verb, Digest: digest, Person: alice, Genuine: genuine},
+			Incident: theID, Clicked: incident.Clicked{Click: fmt.Sprint(presses), Verb: verb, Digest: digest, Person: alice, Genuine: genuine},
 			Ack: func(context.Context) { acks++ },
 		}, desk)
 		return desk, acks
@@ -113,6 +116,10 @@ func TestAButtonThatNeedsToKnowMoreOpensItsFormAndWritesNothing(t *testing.T) {
 		if desk, acks := press(verb, true, errors.New("expired_trigger_id")); acks != 1 || !strings.Contains(desk.told(), "could not be opened") {
 			t.Errorf("%s: a form that does not open: %d acks, told %q", verb, acks, desk.told())
 		}
+	}
+	presses-- // the last press is delivered again
+	if desk, acks := press(incident.Approve, true, nil); len(desk.asked) != 0 || acks != 1 || desk.told() != "" {
+		t.Errorf("a copy of a press: %d forms, %d acks, told %q", len(desk.asked), acks, desk.told())
 	}
 	if now := w.load().Version; now != was {
 		t.Errorf("opening a form wrote %d records", now-was)

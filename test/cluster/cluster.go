@@ -42,9 +42,12 @@ type Config struct {
 	// cluster belongs to this process, and the next Up of anybody clears it
 	// away when the process was killed.
 	Detach bool
-	// APIServerArgs are added to the flags of the API server, when this Up
-	// starts one.
-	APIServerArgs []string
+	// APIServerArgs and ControllerArgs are added to the flags of the API server
+	// and of the controller manager, when this Up starts them; a later flag wins.
+	APIServerArgs, ControllerArgs []string
+	// ControlPlane leaves out the scheduler and everything on the node: pods are
+	// made and stay as they are, unless a test writes their status itself.
+	ControlPlane bool
 }
 
 // Cluster is a Kubernetes that answers.
@@ -110,17 +113,27 @@ func Up(ctx context.Context, cfg Config) (*Cluster, error) {
 // bringUp is the order in which a cluster comes to life, and nothing else.
 func (c *Cluster) bringUp(ctx context.Context, cfg Config) error {
 	begin := time.Now()
-	steps := []struct {
+	type step struct {
 		what string
 		do   func(context.Context) error
-	}{
+	}
+	apiServer := step{"API server", func(ctx context.Context) error { return c.startAPIServer(ctx, cfg.APIServerArgs) }}
+	controllers := func(context.Context) error { return c.startControllerManager(cfg.ControllerArgs) }
+	steps := []step{
 		{"directories and certificates", c.prepare},
 		{"namespaces and network", c.createNamespaces},
 		{"etcd and containerd", c.startStores},
-		{"API server", func(ctx context.Context) error { return c.startAPIServer(ctx, cfg.APIServerArgs) }},
-		{"controllers and node", c.startNode},
+		apiServer,
+		{"controllers", controllers},
+		{"scheduler and node", c.startNode},
 		{"DNS and metrics", c.startAddons},
 		{"node ready, DNS answering, metrics registered", c.waitUsable},
+	}
+	if cfg.ControlPlane {
+		steps = append(steps[:2:2], step{"etcd", c.startEtcd}, apiServer, step{"controllers", controllers},
+			step{"the first ServiceAccount", func(ctx context.Context) error {
+				return c.waitFor(ctx, "the default ServiceAccount", time.Minute, c.defaultAccount)
+			}})
 	}
 	for _, step := range steps {
 		if err := step.do(ctx); err != nil {

@@ -12,10 +12,7 @@ import (
 // startStores starts what depends on nothing, and the registry that answers
 // for every well-known registry's name.
 func (c *Cluster) startStores(ctx context.Context) error {
-	if err := c.start("etcd", "etcd", "--data-dir="+c.path("etcd"), "--unsafe-no-fsync",
-		"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
-		"--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
-		"--initial-cluster=default=http://127.0.0.1:2380"); err != nil {
+	if err := c.startEtcd(ctx); err != nil {
 		return err
 	}
 	if err := c.start("registry", c.bin("registry"), "--address="+net.JoinHostPort(c.plan.node, registryPort)); err != nil {
@@ -35,6 +32,13 @@ func (c *Cluster) startStores(ctx context.Context) error {
 		return err
 	}
 	return c.loadBaseImages(ctx)
+}
+
+func (c *Cluster) startEtcd(context.Context) error {
+	return c.start("etcd", "etcd", "--data-dir="+c.path("etcd"), "--unsafe-no-fsync",
+		"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
+		"--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+		"--initial-cluster=default=http://127.0.0.1:2380")
 }
 
 func (c *Cluster) startAPIServer(ctx context.Context, extra []string) error {
@@ -61,17 +65,20 @@ func (c *Cluster) startAPIServer(ctx context.Context, extra []string) error {
 	return c.waitFor(ctx, "the API server", time.Minute, func(ctx context.Context) error { return ready(ctx, c) })
 }
 
-func (c *Cluster) startControllers() error {
-	if err := c.start("controller-manager", c.bin("kube-controller-manager"),
-		"--kubeconfig="+c.path("controller-manager.kubeconfig"), "--bind-address=127.0.0.1", "--leader-elect=false",
+func (c *Cluster) startControllerManager(extra []string) error {
+	args := append([]string{
+		"--kubeconfig=" + c.path("controller-manager.kubeconfig"), "--bind-address=127.0.0.1", "--leader-elect=false",
 		// Every second, not every five: a node stays tainted until it is seen ready.
 		"--node-monitor-period=1s",
 		// Its thirty controllers ask for a token each before anything works.
 		"--kube-api-qps=200", "--kube-api-burst=400",
-		"--use-service-account-credentials=true", "--service-account-private-key-file="+c.pki("sa.key"),
-		"--root-ca-file="+c.pki("ca.crt"), "--profiling=false"); err != nil {
-		return err
-	}
+		"--use-service-account-credentials=true", "--service-account-private-key-file=" + c.pki("sa.key"),
+		"--root-ca-file=" + c.pki("ca.crt"), "--profiling=false",
+	}, extra...)
+	return c.start("controller-manager", c.bin("kube-controller-manager"), args...)
+}
+
+func (c *Cluster) startScheduler() error {
 	return c.start("scheduler", c.bin("kube-scheduler"), "--kubeconfig="+c.path("scheduler.kubeconfig"),
 		"--bind-address=127.0.0.1", "--leader-elect=false", "--profiling=false")
 }

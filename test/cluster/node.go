@@ -88,10 +88,10 @@ func (c *Cluster) writeKubelet() error {
 	return nil
 }
 
-// startNode starts the controllers, the kubelet and the proxy at once: each of
+// startNode starts the scheduler, the kubelet and the proxy at once: each of
 // them only needs the API server.
 func (c *Cluster) startNode(context.Context) error {
-	if err := c.startControllers(); err != nil {
+	if err := c.startScheduler(); err != nil {
 		return err
 	}
 	if err := c.plan.createCgroups(); err != nil {

@@ -156,7 +156,7 @@ func (s *Stand) install(ctx context.Context, image string) error {
 		"ALLOWED_APPROVERS": slackstub.Alice + "," + slackstub.Bob, "REMEDIATION_MODE": "approve",
 		"WATCHER_KUBECONFIG": watcher, "GATE_KUBECONFIG": gate,
 		"POD_NAMESPACE": wall.Namespace, "EXECUTOR_NAMESPACE": wall.ExecutorNamespace, "EXECUTOR_IMAGE": image,
-		"WATCH_NAMESPACES": join(s.cfg.Namespaces), "CLUSTER_NAME": s.cfg.Name,
+		"WATCH_NAMESPACES": join(s.cfg.Namespaces), "CLUSTER_NAME": s.cfg.Name, "INSTANCE": s.cfg.Name,
 		"KEYS_DIR": keysDir, "STORE_PATH": filepath.Join(s.Dir, "countersign.log"),
 	}
 	for k, v := range s.cfg.Env {
