@@ -526,3 +526,13 @@ test_stopping_needs_no_approvers if {
 	d := countersign.decision with input as object.union(steer, {"verb": "stop"}) with data.settings as nobody
 	d.allow
 }
+
+# --- a verb means something at its own stage only ---------------------------------
+
+test_no_verb_opens_another_stage if {
+	denied(object.union(object.union(run, freeze), {"verb": "reject"}), weekend)
+	denied(object.union(run, {"verb": "review", "mode": "off"}), "remediation is off for this namespace")
+	pressed := {"verb": "approve", "voter": {"person": {"id": "U8", "team": "T1"}}, "approvals": [{"id": "U1", "team": "T1"}]}
+	denied(object.union(object.union(lone_run, freeze), pressed), weekend)
+	decide(object.union(base, {"verb": "approve", "action": {"target": {"namespace": "ledger"}}})).allow
+}

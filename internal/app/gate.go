@@ -83,7 +83,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		group.Go(hold)
 	}
 	sealer := &incident.Sealer{Key: keys.Seal, Epoch: epoch}
-	chain := audit.NewChain(st, &anchor{client: client, namespace: s.Namespace}, keys.Signing, time.Now, log)
+	chain := audit.NewChain(auditLog{st}, &anchor{client: client, namespace: s.Namespace}, keys.Signing, time.Now, log)
 	if err := checkChain(ctx, chain, keys, log); err != nil {
 		return err
 	}
@@ -136,19 +136,16 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	return nil
 }
 
-// checkChain stops the gate where the store has forgotten what the anchor
-// vouches for: votes and executions may be among it.
+// checkChain compares the store with the anchor. Where the store has forgotten
+// what the anchor vouches for, votes and executions may be among it: the chain
+// halts everything, the cards say so, and the log says the remedy.
 func checkChain(ctx context.Context, chain *audit.Chain, keys Keys, log *slog.Logger) error {
 	err := chain.Check(ctx, keys.Public())
-	var forgotten *audit.ForgottenError
-	if errors.As(err, &forgotten) {
-		return fmt.Errorf("%w; restore the store, or delete ConfigMap %s to start a new audit log", err, action.AnchorName)
-	}
 	if apierrors.IsUnauthorized(err) {
 		return fmt.Errorf("GATE_KUBECONFIG, KUBECONFIG: the API server does not accept the gate's credentials; renew the kubeconfig or the ServiceAccount token: %w", err)
 	}
 	if err != nil {
-		log.Warn("the audit anchor could not be compared with the store", "err", err)
+		log.Error("the audit anchor does not vouch for the store, so nothing is offered or executed", "err", err)
 	}
 	return nil
 }

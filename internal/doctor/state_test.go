@@ -61,6 +61,10 @@ func TestHaltSaysOneSentenceAndTheSameWhileTheCauseStands(t *testing.T) {
 	s.take(s.changes, proven, nil, noon)
 	says(noon, "")
 
+	t.Log("a change that shows no fault by itself voids the proof too")
+	s.touched("policy b", "")
+	says(noon, BeingProven)
+
 	t.Log("a proof that came to no wall is none")
 	s.take(s.changes, proof{}, nil, noon)
 	says(noon, BeingProven)

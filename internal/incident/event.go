@@ -123,6 +123,10 @@ func open(raw []byte) (envelope, error) {
 	if err := strict(raw, &env); err != nil {
 		return envelope{}, fmt.Errorf("decode event: %w", err)
 	}
+	// One record, one spelling: a field that stands twice is read once.
+	if again, err := json.Marshal(env); err != nil || !bytes.Equal(raw, again) {
+		return envelope{}, errors.New("decode event: the record is not in its canonical form")
+	}
 	return env, nil
 }
 

@@ -66,7 +66,7 @@ func TestWhatIsNoCaseIsAnErrorThatNamesFileAndCase(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                                       "there are none",
 		"cases: []":                              "there are none",
-		"cases: [{nmae: x}]":                     "nmae",
+		"cases: [{wrong: x}]":                    "wrong",
 		"cases: [{name: x, input: {stge: 1}}]":   "x: input: ",
 		"cases: [{name: x, input: 7}]":           "x: input: ",
 		"base: []\ncases: [{name: x}]":           "x: input: ",

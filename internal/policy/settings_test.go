@@ -152,7 +152,7 @@ func TestSettingsOutOfFormAreRefusedWithKeyOrLine(t *testing.T) {
 		"aprovers: {}":               `unknown key "aprovers"`,
 		"Floor: 0.1":                 `unknown key "Floor"`,
 		"maxPods: {hihg: 1}":         "hihg",
-		"freezes: [{nmae: x}]":       "nmae",
+		"freezes: [{wrong: x}]":      "wrong",
 		"perHour: many":              "perHour",
 		"perHour: 1.5":               "perHour",
 		"approvers: [U1]":            "approvers",

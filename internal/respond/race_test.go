@@ -134,3 +134,24 @@ func TestRecordsThatWereRolledBackUnderARunningProcessAreNotTrusted(t *testing.T
 		t.Errorf("an earlier state is believed: %v", err)
 	}
 }
+
+// elsewhere answers with the records of another incident.
+type elsewhere struct {
+	Store
+	from incident.ID
+}
+
+func (e elsewhere) Load(ctx context.Context, _ incident.ID) ([]incident.Record, error) {
+	return e.Store.Load(ctx, e.from)
+}
+
+func TestAnIncidentsRecordsInThePlaceOfAnothersAreNotTrusted(t *testing.T) {
+	w := newWorld(t, nil)
+	w.announced()
+	r := New(Config{Role: incident.Gate, Store: elsewhere{w.store, theID}, Sealer: sealer, Now: time.Now, Log: silent})
+	t.Cleanup(r.queue.ShutDown)
+	var untrusted *UntrustedError
+	if i, err := r.Load(t.Context(), "i00000000000f"); !errors.As(err, &untrusted) || i.ID != "" {
+		t.Errorf("%v %v", i.ID, err)
+	}
+}

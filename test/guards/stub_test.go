@@ -1,0 +1,3 @@
+package guards_test
+
+var formGuards, jobGuards, recordGuards, textGuards, wallGuards []guard
