@@ -19,12 +19,11 @@ Exit code 0: all is well, 1: something failed, 2: something could not be checked
 		Args: cobra.NoArgs,
 	}
 	load := settingsFlag(cmd)
-	o := &app.DoctorOptions{}
+	o := &app.LookOptions{}
 	f := cmd.Flags()
 	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "path to the kubeconfig file")
 	f.StringVar(&o.Context, "context", "", "kubeconfig context")
 	f.StringVarP(&o.Output, "output", "o", "text", "text or json")
-	f.StringVar(&o.Instance, "instance", "", "instance, where one cluster carries several installations")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := load()
 		if err != nil {

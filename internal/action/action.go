@@ -72,11 +72,13 @@ type RollbackParams struct {
 }
 
 // SetImageParams replaces the image of one container. From must be the current
-// image, so that the words on the card and the patch cannot differ.
+// image, so that the words on the card and the patch cannot differ. Typed says
+// that a person typed To; any other image must have run in this workload before.
 type SetImageParams struct {
 	Container string `json:"container"`
 	From      string `json:"from"`
 	To        string `json:"to"`
+	Typed     bool   `json:"typed,omitempty"`
 }
 
 // SetResourcesParams changes the memory limit of one container, and its request

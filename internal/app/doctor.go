@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/doctor"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/jobs"
+	"github.com/countersign-dev/countersign/internal/policy"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -59,22 +60,16 @@ func ProveFence(ctx context.Context, group *errgroup.Group, s Settings, instance
 	return prover.Halt, nil
 }
 
-// DoctorOptions are the flags of doctor.
-type DoctorOptions struct {
-	LookOptions
-	Instance string
-}
-
 // Doctor makes every check of an installation once, with the rights of whoever
 // asks, and writes the table. It returns the exit code.
-func Doctor(ctx context.Context, o DoctorOptions, s Settings, out io.Writer) (code int, err error) {
+func Doctor(ctx context.Context, o LookOptions, s Settings, out io.Writer) (code int, err error) {
 	conn, _, err := o.connect()
 	if err != nil {
 		return 0, err
 	}
 	redactor := redact.New(redact.Config{})
 	subject := doctor.Subject{
-		Person: conn, Wall: s.Wall(o.Instance), KeysDir: s.KeysDir, KeyFiles: []string{signingFile, sealFile},
+		Person: conn, Wall: s.Wall(s.Instance), KeysDir: s.KeysDir, KeyFiles: []string{signingFile, sealFile},
 		BotToken: s.SlackBotToken, SlackURL: s.SlackAPIURL, RedisURL: s.RedisURL, Redactor: redactor,
 	}
 	if subject.Approvers, err = s.Approvers(); err != nil {
@@ -92,7 +87,7 @@ func Doctor(ctx context.Context, o DoctorOptions, s Settings, out io.Writer) (co
 	}
 	subject.Template.Image = s.ExecutorImage
 	if s.SlackBotToken != "" {
-		slack, err := newSlack(s, keys, redactor, slog.New(slog.DiscardHandler))
+		slack, err := newSlack(s, keys, policy.Settings{Approvers: subject.Approvers}.Groups, redactor, slog.New(slog.DiscardHandler))
 		subject.SlackError = err
 		if err == nil {
 			subject.Slack = slack

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +58,8 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	if _, err := launcher.ServerNow(ctx); err != nil {
 		return fmt.Errorf("GATE_KUBECONFIG, KUBECONFIG: the API server does not answer the gate; check the kubeconfig, its context and the network: %w", err)
 	}
-	slack, err := newSlack(s, keys, redactor, log)
+	ruled := &steering{base: settings, source: source, redactor: redactor, log: log}
+	slack, err := newSlack(s, keys, ruled.groups, redactor, log)
 	if err != nil {
 		return err
 	}
@@ -87,38 +87,37 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	if err := checkChain(ctx, chain, keys, log); err != nil {
 		return err
 	}
-	control := &control{client: client, namespace: s.Namespace, redactor: redactor, log: log}
-	steering := &steering{base: settings, source: source, redactor: redactor, log: log}
+	steered := &control{client: client, namespace: s.Namespace, redactor: redactor, log: log}
 	fence, err := ProveFence(ctx, group, s, s.Instance, conn, launcher, keys, redactor, log)
 	if err != nil {
 		return err
 	}
-	rules.Halt = func() string { return cmp.Or(control.Halt(), fence(), chain.Halt()) }
-	rules.Policy = func() action.Hash { return steering.live.Digest() }
+	rules.Halt = func() string { return cmp.Or(steered.Halt(), fence(), chain.Halt()) }
+	rules.Policy = func() action.Hash { return ruled.live.Digest() }
 	effects := &respond.GateEffects{
 		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st, sealer),
-		Signers: steering.Signers, Steering: steering, Fresh: control.Fresh,
+		Signers: ruled.Signers, Steering: ruled, Fresh: steered.Fresh,
 	}
 	responder := respond.New(respond.Config{
 		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer,
 		Now: time.Now, Log: log,
 	})
-	control.announce, control.rule = responder.Steer, steering.Consider
-	steering.announce, steering.load = responder.Steer, responder.Load
-	live, err := steering.start(ctx)
+	steered.announce, steered.rule = responder.Steer, ruled.Consider
+	ruled.announce, ruled.load = responder.Steer, responder.Load
+	live, err := ruled.start(ctx)
 	if err != nil {
 		return err
 	}
 	effects.Policy = live
-	helm := &respond.Helm{Thread: slack, Policy: live, Turn: control.Turn, Now: time.Now, Alarm: slack.Rogue}
+	helm := &respond.Helm{Thread: slack, Policy: live, Turn: steered.Turn, Now: time.Now, Alarm: slack.Rogue}
 	signed := &approvals{
-		load: responder.Load, write: responder.Append, signers: steering.Signers, team: where.TeamID,
+		load: responder.Load, write: responder.Append, signers: ruled.Signers, team: where.TeamID,
 		redactor: redactor, now: time.Now, log: log,
 	}
 	if err := signed.serve(ctx, group, s.ApprovalPort); err != nil {
 		return err
 	}
-	group.Go(func() error { return control.Run(ctx) })
+	group.Go(func() error { return steered.Run(ctx) })
 	group.Go(func() error { reconsider(ctx, responder, rules); return nil })
 	group.Go(func() error { chain.Run(ctx); return nil })
 	group.Go(func() error { return launcher.Run(ctx) })
@@ -212,20 +211,7 @@ func (s Settings) JobTemplate(keys Keys) jobs.Template {
 	return jobs.Template{Namespace: s.ExecutorNS, Control: s.Namespace, Image: s.ExecutorImage, Keys: keys.Public(), Protected: s.protected()}
 }
 
-func newSlack(s Settings, keys Keys, redactor *redact.Redactor, log *slog.Logger) (*chat.Slack, error) {
-	approvers, err := s.Approvers()
-	if err != nil {
-		return nil, err
-	}
-	var groups []string
-	for _, ids := range approvers {
-		for _, id := range ids {
-			if id[0] == 'S' && !slices.Contains(groups, id) {
-				groups = append(groups, id)
-			}
-		}
-	}
-	slices.Sort(groups)
+func newSlack(s Settings, keys Keys, groups func() []string, redactor *redact.Redactor, log *slog.Logger) (*chat.Slack, error) {
 	return chat.New(chat.Config{
 		BotToken: s.SlackBotToken, AppToken: s.SlackAppToken, APIURL: s.SlackAPIURL, Channel: s.SlackChannelID,
 		Groups: groups, Mode: s.Mode, ClusterName: s.ClusterName, Key: keys.Seal, Log: log, Redactor: redactor, Now: time.Now,

@@ -73,6 +73,8 @@ var variables = map[string]struct {
 	"UNDO_WINDOW":            {"8s", func(s Settings) any { return s.Timing().Undo }, 8 * time.Second},
 	"LOG_LEVEL":              {"debug", func(s Settings) any { return s.LogLevel }, "debug"},
 	"HEALTH_PORT":            {"9000", func(s Settings) any { return s.HealthPort }, 9000},
+	"APPROVAL_PORT":          {"9001", func(s Settings) any { return s.ApprovalPort }, 9001},
+	"INSTANCE":               {"blue", func(s Settings) any { return s.Instance }, "blue"},
 	"LEADER_ELECTION":        {"false", func(s Settings) any { return s.LeaderElection }, false},
 }
 

@@ -119,6 +119,15 @@ func (s *steering) start(ctx context.Context) (*policy.Live, error) {
 
 func policyStream(n int) incident.ID { return steeringID(action.PolicyName, strconv.Itoa(n)) }
 
+// groups are the user groups that the policy in force names, and before there is
+// one those of the settings.
+func (s *steering) groups() []string {
+	if s.live == nil {
+		return s.base.Groups()
+	}
+	return s.live.Engine().Settings().Groups()
+}
+
 // Signers are the keys of the second factor that were adopted.
 func (s *steering) Signers() action.AllowedSigners { return *s.signers.Load() }
 

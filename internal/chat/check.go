@@ -23,7 +23,7 @@ type Workspace struct {
 // settings name user groups.
 func (s *Slack) neededScopes() []string {
 	need := []string{"chat:write", "commands", "users:read", "app_mentions:read"}
-	if len(s.cfg.Groups) > 0 {
+	if s.cfg.Groups != nil && len(s.cfg.Groups()) > 0 {
 		need = append(need, "usergroups:read")
 	}
 	return need

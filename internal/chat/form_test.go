@@ -52,7 +52,7 @@ func TestAnEditGoesThroughAFormWithTheFieldsOfItsKind(t *testing.T) {
 	}{
 		{"an image", setImage(), []string{"shop/cart", "registry.example/cart:v2-typo", "New image"},
 			map[string]string{imageField: " registry.example/cart:v1.3 "},
-			action.Params{SetImage: &action.SetImageParams{Container: "cart", From: "registry.example/cart:v2-typo", To: "registry.example/cart:v1.3"}}},
+			action.Params{SetImage: &action.SetImageParams{Container: "cart", From: "registry.example/cart:v2-typo", To: "registry.example/cart:v1.3", Typed: true}}},
 		{"a limit with a request", setResources("64Mi"), []string{"128Mi", "New memory limit", "New memory request"},
 			map[string]string{limitField: "200Mi", requestField: "100Mi"},
 			action.Params{SetResources: &action.SetResourcesParams{Container: "cart", FromMemoryLimit: "128Mi", ToMemoryLimit: "200Mi", FromMemoryRequest: "64Mi", ToMemoryRequest: "100Mi"}}},

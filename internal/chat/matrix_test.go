@@ -211,7 +211,7 @@ func TestTheIdentityMatrixOfGroupsAndAnswers(t *testing.T) {
 	for _, c := range table {
 		t.Run(c.name, func(t *testing.T) {
 			stub := slackstub.Start(t, slackstub.Config{Groups: groups()})
-			b := unconnected(t, stub, func(cfg *Config) { cfg.Groups = c.asked })
+			b := unconnected(t, stub, func(cfg *Config) { cfg.Groups = func() []string { return c.asked } })
 			if c.method != "" {
 				body := c.body
 				if body == "" {

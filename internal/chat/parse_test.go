@@ -103,7 +103,7 @@ func parseParagraphs(p []string) (a action.Action, digest string, err error) {
 		}
 		a.Params.Rollback = r
 	case action.SetImage:
-		a.Params.SetImage = &action.SetImageParams{Container: values["container"], From: none(values["from"]), To: values["to"]}
+		a.Params.SetImage = &action.SetImageParams{Container: values["container"], From: none(values["from"]), To: values["to"], Typed: values["typed"] != ""}
 	case action.SetResources:
 		r := &action.SetResourcesParams{Container: values["container"]}
 		from, to, _ := strings.Cut(values["memory limit"], " → ")
@@ -172,7 +172,7 @@ func (d dice) action() action.Action {
 			To: action.Pinned{ReplicaSet: d.name(), UID: d.uid()}, From: action.Pinned{ReplicaSet: d.name(), UID: d.uid()}}
 	case 3:
 		a.Kind = action.SetImage
-		a.Params.SetImage = &action.SetImageParams{Container: d.name(), From: d.image(), To: d.image()}
+		a.Params.SetImage = &action.SetImageParams{Container: d.name(), From: d.image(), To: d.image(), Typed: d.IntN(2) == 0}
 	default:
 		a.Kind = action.SetResources
 		from := 64 + d.IntN(1000)

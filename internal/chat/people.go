@@ -50,8 +50,11 @@ func (s *Slack) Identify(ctx context.Context, p incident.Person) (incident.Ident
 // that Slack does not answer for fails the whole: a person must not lose or
 // keep a right by an outage.
 func (s *Slack) groupsOf(ctx context.Context, user string) ([]string, error) {
+	if s.cfg.Groups == nil {
+		return nil, nil
+	}
 	var in []string
-	for _, group := range s.cfg.Groups {
+	for _, group := range s.cfg.Groups() {
 		var members []string
 		err := s.call(ctx, "usergroups.users.list", func(ctx context.Context) (err error) {
 			members, err = s.api.GetUserGroupMembersContext(ctx, group)

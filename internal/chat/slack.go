@@ -25,9 +25,9 @@ type Config struct {
 	AppToken string // xapp-
 	APIURL   string // base of the Web API with its trailing slash; empty is Slack
 	Channel  string // where cards go
-	// Groups are the user groups that settings name; membership is asked for
-	// at every press.
-	Groups []string
+	// Groups are the user groups that settings name now; membership is asked for
+	// at every press. nil is none.
+	Groups func() []string
 	// Mode is how far remediation goes in a namespace; nil is off everywhere.
 	Mode        func(namespace string) incident.Mode
 	ClusterName string

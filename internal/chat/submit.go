@@ -93,6 +93,7 @@ func (s *Slack) read(said *incident.Said, v view, m formMeta) (wrong map[string]
 		if edited.To = field(imageField); len(edited.To) > imageRunes || !imageForm.MatchString(edited.To) {
 			wrong[imageField] = "An image reference, such as registry.example/cart:v1."
 		}
+		edited.Typed = true
 		said.Params = &action.Params{SetImage: &edited}
 	case p.SetResources != nil:
 		edited := *p.SetResources

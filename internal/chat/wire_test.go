@@ -44,7 +44,7 @@ type bot struct {
 func configure(stub *slackstub.Server, log *logged) Config {
 	return Config{
 		BotToken: stub.BotToken(), AppToken: stub.AppToken(), APIURL: stub.URL(), Channel: slackstub.ChannelAlerts,
-		Groups: []string{slackstub.ApproverGroup}, Mode: func(string) incident.Mode { return incident.ModeApprove },
+		Groups: func() []string { return []string{slackstub.ApproverGroup} }, Mode: func(string) incident.Mode { return incident.ModeApprove },
 		ClusterName: "demo", Key: cardKey(),
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

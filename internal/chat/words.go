@@ -126,7 +126,11 @@ func parameters(a action.Action) [][2]string {
 			{"to", pinnedText(p.Rollback.ToRevision, p.Rollback.To)},
 		}
 	case p.SetImage != nil:
-		return [][2]string{{"container", p.SetImage.Container}, {"from", orNone(p.SetImage.From)}, {"to", p.SetImage.To}}
+		lines := [][2]string{{"container", p.SetImage.Container}, {"from", orNone(p.SetImage.From)}, {"to", p.SetImage.To}}
+		if p.SetImage.Typed {
+			lines = append(lines, [2]string{"typed", "by a person; it may never have run here"})
+		}
+		return lines
 	case p.SetResources != nil:
 		lines := [][2]string{
 			{"container", p.SetResources.Container},

@@ -126,16 +126,16 @@ const noWall = "see the check of the executor job"
 // fence tries what each policy must refuse, as the person who asks, in the name
 // of each account.
 func (e *examination) fence(ctx context.Context) []row {
-	const name = "fence"
 	mark := ""
 	if e.wall != nil {
 		mark = e.wall.mark
 	}
-	return []row{fenceRow(name, admission.Verify(ctx, e.Person, e.Wall, mark), len(e.Wall.PolicyNames()))}
+	return []row{fenceRow(admission.Verify(ctx, e.Person, e.Wall, mark), len(e.Wall.PolicyNames()))}
 }
 
 // fenceRow reads what Verify joined: one error for each policy.
-func fenceRow(name string, err error, policies int) row {
+func fenceRow(err error, policies int) row {
+	const name = "fence"
 	if err == nil {
 		return good(name, "%d policies refuse what they must", policies)
 	}

@@ -180,7 +180,7 @@ func TestOnARealClusterDoctorNamesExactlyWhatIsBroken(t *testing.T) {
 		fatal(t, client.RbacV1().RoleBindings(w.shop).Delete(ctx, name, metav1.DeleteOptions{}))
 		time.Sleep(500 * time.Millisecond)
 		w.fails(t, w.subject, map[string]string{"rights of executor rollback": "it lacks"})
-		w.install()
+		w.install(t)
 	})
 	t.Run("another image than the pinned one", func(t *testing.T) {
 		s := other(func(s *Subject) { s.Template.Image = "registry.example/other@sha256:" + strings.Repeat("cd", 32) })
@@ -261,7 +261,7 @@ func TestOnARealClusterDoctorNamesExactlyWhatIsBroken(t *testing.T) {
 		_, err = at.ValidatingAdmissionPolicies().Update(ctx, live, metav1.UpdateOptions{})
 		fatal(t, err)
 		w.fails(t, w.subject, map[string]string{"policy " + restart: "the policy " + different})
-		w.install()
+		w.install(t)
 	})
 	t.Run("a binding that only audits", func(t *testing.T) {
 		live, err := at.ValidatingAdmissionPolicyBindings().Get(ctx, restart, metav1.GetOptions{})
@@ -276,7 +276,7 @@ func TestOnARealClusterDoctorNamesExactlyWhatIsBroken(t *testing.T) {
 		live.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Deny}
 		_, err = at.ValidatingAdmissionPolicyBindings().Update(ctx, live, metav1.UpdateOptions{})
 		fatal(t, err)
-		w.install()
+		w.install(t)
 	})
 	t.Run("a binding that is gone", func(t *testing.T) {
 		fatal(t, at.ValidatingAdmissionPolicyBindings().Delete(ctx, gate, metav1.DeleteOptions{}))

@@ -23,7 +23,7 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 	if halt := p.Halt(); halt != BeingProven {
 		t.Fatalf("before the first proof Halt says %q", halt)
 	}
-	t.Logf("proven after %s", s.says(p, provenWithin, ""))
+	t.Logf("proven after %s", s.says(t, p, provenWithin, ""))
 	at, ctx := s.client.AdmissionregistrationV1(), t.Context()
 	name := s.config.ExecutorPolicy(action.SetImage)
 
@@ -32,7 +32,7 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		held, err := at.ValidatingAdmissionPolicyBindings().Get(ctx, name, metav1.GetOptions{})
 		fatal(t, err)
 		fatal(t, at.ValidatingAdmissionPolicyBindings().Delete(ctx, name, metav1.DeleteOptions{}))
-		t.Logf("told after %s", s.says(p, 2*time.Second, "binding "+name+" is missing"))
+		t.Logf("told after %s", s.says(t, p, 2*time.Second, "binding "+name+" is missing"))
 		select {
 		case <-p.Changed():
 		default:
@@ -48,8 +48,8 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		again := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: held.Labels}, Spec: held.Spec}
 		_, err = at.ValidatingAdmissionPolicyBindings().Create(ctx, again, metav1.CreateOptions{})
 		fatal(t, err)
-		s.says(p, 2*time.Second, BeingProven)
-		t.Logf("put back: proven after %s", s.says(p, provenWithin, ""))
+		s.says(t, p, 2*time.Second, BeingProven)
+		t.Logf("put back: proven after %s", s.says(t, p, provenWithin, ""))
 	})
 	t.Run("a policy that lost a validation is told", func(t *testing.T) {
 		live, err := at.ValidatingAdmissionPolicies().Get(ctx, name, metav1.GetOptions{})
@@ -57,9 +57,9 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		live.Spec.Validations = slices.Delete(live.Spec.Validations, 3, 4)
 		_, err = at.ValidatingAdmissionPolicies().Update(ctx, live, metav1.UpdateOptions{})
 		fatal(t, err)
-		s.says(p, 2*time.Second, "policy "+name+" is not the one that this version installs")
-		s.install()
-		s.says(p, provenWithin, "")
+		s.says(t, p, 2*time.Second, "policy "+name+" is not the one that this version installs")
+		s.install(t)
+		s.says(t, p, provenWithin, "")
 	})
 	t.Run("a binding that only warns is told", func(t *testing.T) {
 		live, err := at.ValidatingAdmissionPolicyBindings().Get(ctx, s.config.GatePolicy(), metav1.GetOptions{})
@@ -67,23 +67,23 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		live.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Warn}
 		_, err = at.ValidatingAdmissionPolicyBindings().Update(ctx, live, metav1.UpdateOptions{})
 		fatal(t, err)
-		s.says(p, 2*time.Second, "binding "+s.config.GatePolicy()+" does not deny")
+		s.says(t, p, 2*time.Second, "binding "+s.config.GatePolicy()+" does not deny")
 		live, err = at.ValidatingAdmissionPolicyBindings().Get(ctx, s.config.GatePolicy(), metav1.GetOptions{})
 		fatal(t, err)
 		live.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Deny}
 		_, err = at.ValidatingAdmissionPolicyBindings().Update(ctx, live, metav1.UpdateOptions{})
 		fatal(t, err)
-		s.says(p, provenWithin, "")
+		s.says(t, p, provenWithin, "")
 	})
 	t.Run("without an object to probe there is no proof", func(t *testing.T) {
 		sets := s.client.AppsV1().ReplicaSets(s.config.ProbeNamespace())
 		fatal(t, sets.Delete(ctx, admission.ProbePod, metav1.DeleteOptions{}))
 		s.gone(t)
 		p.poke()
-		s.says(p, provenWithin, "the pod for probes is missing")
-		s.install()
+		s.says(t, p, provenWithin, "the pod for probes is missing")
+		s.install(t)
 		p.poke()
-		s.says(p, provenWithin, "")
+		s.says(t, p, provenWithin, "")
 	})
 	t.Run("the probes themselves meet a hole, whatever the comparison says", func(t *testing.T) {
 		// The comparison comes first in a proof and would hide them.
@@ -103,8 +103,8 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		if want := "policy " + s.config.GatePolicy() + " does not refuse a foreign Job"; err != nil || why != want {
 			t.Errorf("%q, %v; want %q", why, err, want)
 		}
-		s.install()
-		s.says(p, provenWithin, "")
+		s.install(t)
+		s.says(t, p, provenWithin, "")
 		if why, err = triesAsGate(ctx, p.client, s.config, sample, "wall 0"); err != nil || !strings.Contains(why, "another one than this version installs") {
 			t.Errorf("with another version's mark: %q, %v", why, err)
 		}
@@ -117,11 +117,11 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		fatal(t, bindings.Delete(ctx, role, metav1.DeleteOptions{}))
 		time.Sleep(time.Second) // the authorizer learns of it by a watch
 		late := s.prover()
-		s.says(late, provenWithin, "its policies cannot be watched")
+		s.says(t, late, provenWithin, "its policies cannot be watched")
 		held.ResourceVersion, held.UID = "", ""
 		_, err = bindings.Create(ctx, held, metav1.CreateOptions{})
 		fatal(t, err)
-		s.says(late, provenWithin, "")
+		s.says(t, late, provenWithin, "")
 	})
 	t.Run("nothing runs in the namespace for probes", func(t *testing.T) {
 		pods, err := s.client.CoreV1().Pods(s.config.ProbeNamespace()).List(ctx, metav1.ListOptions{})

@@ -109,9 +109,9 @@ func TestEachRowIsDecidedByWhatWasRead(t *testing.T) {
 	expect(t, "fewer rights", rightsRow("rights", "u", foundRights{less: []string{"patch deployments.apps in shop"}}), Failed, "lacks")
 
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "x"}, "x", errors.New("no"))
-	expect(t, "a fence that stands", fenceRow("fence", nil, 3), OK, "3 policies")
-	expect(t, "a fence with two holes", fenceRow("fence", errors.Join(errors.New("policy a does not bind"), errors.New("policy b does not bind")), 3), Failed, "a does not bind", "b does not bind")
-	expect(t, "a person who may not impersonate", fenceRow("fence", errors.Join(forbidden), 3), Unknown, "administrator")
+	expect(t, "a fence that stands", fenceRow(nil, 3), OK, "3 policies")
+	expect(t, "a fence with two holes", fenceRow(errors.Join(errors.New("policy a does not bind"), errors.New("policy b does not bind")), 3), Failed, "a does not bind", "b does not bind")
+	expect(t, "a person who may not impersonate", fenceRow(errors.Join(forbidden), 3), Unknown, "administrator")
 	expect(t, "what a person may not see", unclear("x", forbidden, ""), Unknown, "administrator")
 	expect(t, "no answer", unclear("x", errors.New("connection refused"), ""), Unknown, "run it again")
 }

@@ -74,19 +74,19 @@ func staged(t *testing.T, image func(t *testing.T, on *cluster.Cluster, id strin
 		Keys: action.Keys{"k1": public}, Protected: s.config.ProtectedNamespaces(),
 	}
 	t.Cleanup(func() { closed(t, admission.Uninstall(context.Background(), s.admin, s.config, s.set)) })
-	s.install()
+	s.install(t)
 	s.gate, err = on.ServiceAccountToken(ctx, s.config.Namespace, s.config.Gate)
 	fatal(t, err)
 	return s
 }
 
 // install also repairs what a test broke.
-func (s *stage) install() {
-	s.t.Helper()
+func (s *stage) install(t *testing.T) {
+	t.Helper()
 	sample, err := s.template.Sample()
-	fatal(s.t, err)
-	s.set, err = admission.Install(s.t.Context(), s.admin, s.config, sample)
-	fatal(s.t, err)
+	fatal(t, err)
+	s.set, err = admission.Install(t.Context(), s.admin, s.config, sample)
+	fatal(t, err)
 }
 
 // image builds the executor and puts it into the cluster.
@@ -132,8 +132,8 @@ func (l lines) Write(b []byte) (int, error) {
 
 // says waits until Halt is a sentence that holds want (empty: until it is
 // proven), and returns how long that took.
-func (s *stage) says(p *Prover, within time.Duration, want string) time.Duration {
-	s.t.Helper()
+func (s *stage) says(t *testing.T, p *Prover, within time.Duration, want string) time.Duration {
+	t.Helper()
 	began := time.Now()
 	for time.Since(began) < within {
 		if halt := p.Halt(); want == "" && halt == "" || want != "" && strings.Contains(halt, want) {
@@ -141,7 +141,7 @@ func (s *stage) says(p *Prover, within time.Duration, want string) time.Duration
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	s.t.Fatalf("after %s Halt says %q, want %q", within, p.Halt(), want)
+	t.Fatalf("after %s Halt says %q, want %q", within, p.Halt(), want)
 	return 0
 }
 

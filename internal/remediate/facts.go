@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ import (
 // namespace must not be able to push the diff out of it.
 const maxLabels = 6
 
+// teamLabel names the team whose approvers a namespace has.
+const teamLabel = "countersign.dev/team"
+
 // namespaceLabels keeps what policy asks about: our own labels and the team's.
 func namespaceLabels(all map[string]string) []Label {
 	var kept []Label
@@ -26,7 +30,15 @@ func namespaceLabels(all map[string]string) []Label {
 			kept = append(kept, Label{Key: key, Value: value})
 		}
 	}
-	slices.SortFunc(kept, func(a, b Label) int { return strings.Compare(a.Key, b.Key) })
+	// Those that bind us come first: others may not push them out.
+	last := func(l Label) int {
+		switch l.Key {
+		case action.ProtectedLabel, action.SignatureLabel, teamLabel:
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(kept, func(a, b Label) int { return cmp.Or(last(a)-last(b), strings.Compare(a.Key, b.Key)) })
 	return kept[:min(len(kept), maxLabels)]
 }
 

@@ -121,7 +121,7 @@ func (l live) setImage(p action.SetImageParams) ([]op, *stop) {
 	if c["image"] != p.From {
 		return nil, refuse(CodeValueChanged, redact.Sprintf("Container %s no longer runs the image that the proposal names.", redact.Name(p.Container)))
 	}
-	if !l.ranBefore(p.Container, p.To) {
+	if !p.Typed && !l.ranBefore(p.Container, p.To) {
 		return nil, refuse(CodeImageNeverRan, redact.Sprintf("No revision of this workload that is still kept ran the proposed image in container %s.", redact.Name(p.Container)))
 	}
 	path := pointer("spec", "template", "spec", "containers", strconv.Itoa(i), "image")

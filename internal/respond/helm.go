@@ -86,7 +86,7 @@ func (r *Responder) breakGlass(ctx context.Context, c chat.Command, h *Helm) red
 		return refusal
 	}
 	glass := &incident.Glass{Person: who.Person, Reason: c.Reason, ExpiresAt: h.Now().Add(GlassLife).UTC().Truncate(time.Second)}
-	for _, id := range h.Policy.ApproversFor(i.Subject.Namespace, nil) {
+	for _, id := range h.Policy.ApproversFor(i.Subject.Namespace, labelsOf(i)) {
 		if id != who.Person.ID && len(glass.Page) < maxPaged {
 			glass.Page = append(glass.Page, id)
 		}
@@ -100,4 +100,15 @@ func (r *Responder) breakGlass(ctx context.Context, c chat.Command, h *Helm) red
 	}
 	return redact.Sprintf("The glass is broken until %s: your approval alone carries out one change. The others are called, and one of them has to review it.",
 		redact.Name(glass.ExpiresAt.Format("15:04 MST")))
+}
+
+// labelsOf are the namespace's labels as the last rehearsal saw them; the team
+// that approves is one of them.
+func labelsOf(i incident.Incident) []incident.Label {
+	for n := len(i.Attempts) - 1; n >= 0; n-- {
+		if r := i.Attempts[n].Report; r != nil {
+			return r.Facts.NamespaceLabels
+		}
+	}
+	return nil
 }

@@ -19,6 +19,10 @@ import (
 // vote that completes the quorum is followed by the decision to execute.
 func (g *GateEffects) judge(ctx context.Context, i incident.Incident, now time.Time) ([]incident.Body, error) {
 	click := i.Clicks[0]
+	if _, posted := i.Thread(); !posted && click.Genuine {
+		// Slack shows a card before its answer to us is written down.
+		return nil, errors.New("the press came before it was written down where the card is")
+	}
 	who, err := g.identify(ctx, i, click)
 	if err != nil {
 		return nil, fmt.Errorf("ask Slack who pressed: %w", err)
@@ -50,14 +54,19 @@ func (g *GateEffects) judge(ctx context.Context, i incident.Incident, now time.T
 	if !d.Allow {
 		return g.refuse(ctx, click, redact.Join("; ", d.Reasons...))
 	}
+	if click.Verb == incident.Approve && d.PolicyDigest != cur.Proposed.Terms.Policy {
+		return g.refuse(ctx, click, newPolicy) // it was replaced while the press was judged
+	}
 	if click.Verb != incident.Approve {
 		return []incident.Body{vote}, nil
 	}
-	return g.decide(ctx, in, vote)
+	return g.decide(ctx, cur.Proposed.Terms, in, vote)
 }
 
+var newPolicy = redact.Literal("the policy has changed since this was offered: wait for the new card")
+
 // decide asks whether the vote completes what execution needs.
-func (g *GateEffects) decide(ctx context.Context, in policy.Input, vote *incident.Voted) ([]incident.Body, error) {
+func (g *GateEffects) decide(ctx context.Context, terms action.Terms, in policy.Input, vote *incident.Voted) ([]incident.Body, error) {
 	in.Stage = policy.Execute
 	// A signature may come after the same person's press: one vote.
 	if !slices.ContainsFunc(in.Approvals, in.Voter.Person.Is) {
@@ -73,6 +82,9 @@ func (g *GateEffects) decide(ctx context.Context, in policy.Input, vote *inciden
 	d, err := g.Policy.Decide(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("may execute: %w", err)
+	}
+	if d.PolicyDigest != terms.Policy {
+		return nil, errors.New("the policy was replaced while the press was judged") // and is judged again
 	}
 	if d.Pending && !d.Allow {
 		return []incident.Body{vote}, nil // more votes or a signature are needed; the card says what
@@ -157,7 +169,7 @@ func (g *GateEffects) standing(i incident.Incident, click incident.Clicked, now 
 	case !cur.Open():
 		return nil, redact.Literal("this fix is not open for approval")
 	case cur.Proposed.Terms.Policy != g.Policy.Digest():
-		return nil, redact.Literal("the policy has changed since this was offered: wait for the new card")
+		return nil, newPolicy
 	case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt), !now.Before(cur.Proposed.Terms.ExpiresAt):
 		// A press in time that is judged late could get no order any more.
 		return nil, redact.Literal("this offer has expired")
@@ -183,10 +195,33 @@ func unfit(act action.Action, p *action.Params) redact.Text {
 	if err := edited.Validate(); err != nil {
 		return redact.Sprintf("that cannot be offered: %s", redact.Name(err.Error()))
 	}
-	if reflect.DeepEqual(act.Params, edited.Params) {
-		return redact.Literal("nothing was changed in the form")
+	switch was := act.Params; {
+	case was.SetImage != nil && p.SetImage != nil:
+		chosen := *was.SetImage
+		if chosen.To == p.SetImage.To {
+			return redact.Literal("nothing was changed in the form")
+		}
+		chosen.To, chosen.Typed = p.SetImage.To, true
+		was.SetImage = &chosen
+		return unless(reflect.DeepEqual(was, *p))
+	case was.SetResources != nil && p.SetResources != nil:
+		chosen := *was.SetResources
+		if chosen == *p.SetResources {
+			return redact.Literal("nothing was changed in the form")
+		}
+		chosen.ToMemoryLimit, chosen.ToMemoryRequest = p.SetResources.ToMemoryLimit, p.SetResources.ToMemoryRequest
+		was.SetResources = &chosen
+		return unless(reflect.DeepEqual(was, *p))
 	}
-	return redact.Text{}
+	return redact.Literal("this change has nothing that can be edited")
+}
+
+// unless refuses an edit of more than the form has fields for.
+func unless(same bool) redact.Text {
+	if same {
+		return redact.Text{}
+	}
+	return redact.Literal("only the new value may be edited, not what it is about")
 }
 
 // genuine checks that the press came from the card that we posted, or carries a

@@ -20,7 +20,7 @@ import (
 func editsTo(image string) func(*incident.Clicked) {
 	return func(c *incident.Clicked) {
 		c.Via = incident.ViaForm
-		c.Params = &action.Params{SetImage: &action.SetImageParams{Container: "web", From: "shop/web:2", To: image}}
+		c.Params = &action.Params{SetImage: &action.SetImageParams{Container: "web", From: "shop/web:2", To: image, Typed: true}}
 	}
 }
 
@@ -55,13 +55,15 @@ func TestAnEditThatMakesNoSenseIsAnsweredAndTheOfferStands(t *testing.T) {
 		change func(*incident.Clicked)
 		says   string
 	}{
-		"no image":       {alice, editsTo("not an image"), "is not an image reference"},
-		"nothing new":    {alice, editsTo("shop/web:1"), "nothing was changed"},
-		"another kind":   {alice, func(c *incident.Clicked) { c.Params = &action.Params{DeletePod: &action.DeletePodParams{}} }, "of another kind"},
-		"no parameters":  {alice, nil, "brought no parameters"},
-		"not an editor":  {carol, editsTo("shop/web:3"), "not among the approvers"},
-		"a forged form":  {alice, func(c *incident.Clicked) { editsTo("shop/web:3")(c); c.Genuine = false }, "not the card"},
-		"another digest": {alice, func(c *incident.Clicked) { editsTo("shop/web:3")(c); c.Digest = after }, "the card has changed"},
+		"no image":          {alice, editsTo("not an image"), "is not an image reference"},
+		"nothing new":       {alice, editsTo("shop/web:1"), "nothing was changed"},
+		"another kind":      {alice, func(c *incident.Clicked) { c.Params = &action.Params{DeletePod: &action.DeletePodParams{}} }, "of another kind"},
+		"not as typed":      {alice, func(c *incident.Clicked) { editsTo("shop/web:3")(c); c.Params.SetImage.Typed = false }, "only the new value"},
+		"another container": {alice, func(c *incident.Clicked) { editsTo("shop/web:3")(c); c.Params.SetImage.Container = "proxy" }, "only the new value"},
+		"no parameters":     {alice, nil, "brought no parameters"},
+		"not an editor":     {carol, editsTo("shop/web:3"), "not among the approvers"},
+		"a forged form":     {alice, func(c *incident.Clicked) { editsTo("shop/web:3")(c); c.Genuine = false }, "not the card"},
+		"another digest":    {alice, func(c *incident.Clicked) { editsTo("shop/web:3")(c); c.Digest = after }, "the card has changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -354,5 +356,22 @@ func TestAFreezeAtTheLastVoteIsAskedAgainWhenItIsOver(t *testing.T) {
 	}
 	if w.launcher.launches != 1 || errors.Is(w.launcher.err, jobs.ErrNoJob) {
 		t.Errorf("%d launches", w.launcher.launches)
+	}
+}
+
+func TestAPressThatIsFasterThanTheRecordOfItsCardWaits(t *testing.T) {
+	w := newWorld(t, nil)
+	w.effects.Steering = &steering{}
+	if err := w.gate.Steer(t.Context(), theID, incident.Steered{What: incident.NewPolicy, Old: before, New: after, Agree: 2}); err != nil {
+		t.Fatal(err)
+	}
+	w.says(w.gate, &incident.Clicked{Click: "k", Verb: incident.Approve, Digest: after, Person: alice, Channel: "C1", Message: "1.1", Genuine: true})
+	if err := w.try(incident.DoJudge); err == nil || len(w.thread.whispers) != 0 {
+		t.Fatalf("%v, told %q", err, w.thread.told())
+	}
+	w.says(w.gate, &incident.Posted{Slot: incident.CardSlot, Channel: "C1", TS: "1.1"})
+	w.act(incident.DoJudge)
+	if len(w.load().Agreed) != 1 {
+		t.Errorf("told %q", w.thread.told())
 	}
 }

@@ -87,6 +87,18 @@ var incidentGuards = []guard{
 		red: []string{"TestNothingIsAuthorisedByTamperedRecords"},
 	},
 	{
+		id: "record-one-spelling", says: "A record has one encoding", threat: rowStore, file: eventFile,
+		out: `if again, err := json.Marshal(env); err != nil || !bytes.Equal(raw, again) {`,
+		in:  `if again, err := json.Marshal(env); err != nil || bytes.Equal(again, nil) {`,
+		red: []string{},
+	},
+	{
+		id: "records-in-place", says: "Records in another incident's place are not trusted", threat: rowStore, file: "internal/respond/append.go",
+		out: `if i.ID != "" && i.ID != id {`,
+		in:  `if false {`,
+		red: []string{},
+	},
+	{
 		id: "untrusted-stops", says: "An incident with a record that is not trusted is not worked on", threat: rowStore,
 		file: "internal/respond/append.go",
 		out:  `if len(bad) > 0 {`,
@@ -105,16 +117,16 @@ var incidentGuards = []guard{
 // stateGuards are those of the state machine: what may follow what.
 var stateGuards = []guard{
 	{
-		id: "decision-before-order", says: "No order without a decision that allows", threat: rowRecords, file: applyFile,
+		id: "decision-before-order", says: "No order without a decision that allows", threat: rowRecords, file: applyFile, pkg: "test/guards",
 		out: `if cur == nil || cur.Decided == nil || !cur.Decided.Decision.Allow || cur.Launched != nil || cur.Lapsed != "" {`,
 		in:  `if cur == nil || cur.Launched != nil {`,
-		red: []string{"TestEventsThatTheStateDoesNotAllowAreRefused"},
+		red: []string{"TestAnApprovalGivesOneOrder"},
 	},
 	{
-		id: "one-order", says: "An approval gives one order", threat: rowReplay, file: applyFile,
+		id: "one-order", says: "An approval gives one order", threat: rowReplay, file: applyFile, pkg: "test/guards",
 		out: `!cur.Decided.Decision.Allow || cur.Launched != nil || cur.Lapsed != "" {`,
 		in:  `!cur.Decided.Decision.Allow || cur.Lapsed != "" {`,
-		red: []string{"TestEventsThatTheStateDoesNotAllowAreRefused"},
+		red: []string{"TestAnApprovalGivesOneOrder"},
 	},
 	{
 		id: "job-name", says: "The order's Job has the name that the proposal gives it", threat: rowReplay, file: applyFile,
@@ -141,10 +153,10 @@ var stateGuards = []guard{
 		red: []string{"TestEventsThatTheStateDoesNotAllowAreRefused"},
 	},
 	{
-		id: "vote-is-its-press", says: "A vote is of the person, verb and digest of its press", threat: rowSpoof, file: votesFile,
+		id: "vote-is-its-press", says: "A vote is of the person, verb and digest of its press", threat: rowSpoof, file: votesFile, pkg: "test/guards",
 		out: `if !ok || c.Verb != b.Verb || c.Digest != b.Digest || c.Person.ID != b.Person.ID || !sameSaid(c.Said, b.Said) {`,
 		in:  `if !ok || !sameSaid(c.Said, b.Said) {`,
-		red: []string{"TestEventsThatTheStateDoesNotAllowAreRefused"},
+		red: []string{"TestAVoteIsOfThePersonVerbAndDigestOfItsPress"},
 	},
 	{
 		id: "vote-says-no-more", says: "A vote says no more than its press", threat: rowEdit, file: votesFile,
@@ -159,10 +171,10 @@ var stateGuards = []guard{
 		red: []string{"TestEventsThatTheStateDoesNotAllowAreRefused"},
 	},
 	{
-		id: "click-once", says: "A press that was judged is not judged again", threat: rowReplay, file: votesFile,
+		id: "click-once", says: "A press that was judged is not judged again", threat: rowReplay, file: votesFile, pkg: "test/guards",
 		out: `if i.Answered[b.Click] {`,
 		in:  `if false && i.Answered[b.Click] {`,
-		red: []string{"TestEventsThatTheStateDoesNotAllowAreRefused"},
+		red: []string{"TestAPressThatWasJudgedIsNotWrittenDownAgain"},
 	},
 	{
 		id: "digest-recomputed", says: "The digest of a proposal is computed again from its terms", threat: rowMoved, file: applyFile,

@@ -59,8 +59,8 @@ var orderGuards = []guard{
 	},
 	{
 		id: "order-clock", says: "A clock that nobody set refuses every order", threat: rowReplay, file: orderFile,
-		out: `case now.IsZero():`,
-		in:  `case false:`,
+		out: "	switch {\n	case now.IsZero():",
+		in:  "	if now.IsZero() {\n		return nil\n	}\n	switch {\n	case false:",
 		red: []string{"TestAnOrderHasItsTimeAndNoOther"},
 	},
 	{
@@ -70,34 +70,34 @@ var orderGuards = []guard{
 		red: []string{"TestOneOrderHasOneSpelling"},
 	},
 	{
-		id: "order-digest", says: "An order's digest is that of its terms", threat: rowMoved, file: orderFile,
+		id: "order-digest", says: "An order's digest is that of its terms", threat: rowMoved, file: orderFile, pkg: "test/guards",
 		out: `case digest != o.Proposal:`,
 		in:  `case digest == "":`,
-		red: []string{"TestAnOrderIsRefusedWhicheverOfItsFieldsIsChanged"},
+		red: []string{"TestAnOrderThatTheGatesKeySignedAgainstTheRulesIsRefused"},
 	},
 	{
 		id: "order-decided", says: "An execution needs a policy decision", threat: rowRecords, file: orderFile,
 		out: `case o.Mode == Apply && !o.Decision.Valid():`,
 		in:  `case false:`,
-		red: []string{"TestAnOrderIsRefusedWhicheverOfItsFieldsIsChanged"},
+		red: []string{"TestTheSignerRefusesWhatTheVerifierWould"},
 	},
 	{
-		id: "order-bound", says: "An execution needs a bound hash", threat: rowMoved, file: orderFile,
+		id: "order-bound", says: "An execution needs a bound hash", threat: rowMoved, file: orderFile, pkg: "test/guards",
 		out: `case o.Mode == Apply && !o.Terms.Action.Bound.Valid():`,
 		in:  `case false:`,
-		red: []string{"TestAnOrderIsRefusedWhicheverOfItsFieldsIsChanged"},
+		red: []string{"TestAnOrderThatTheGatesKeySignedAgainstTheRulesIsRefused"},
 	},
 	{
 		id: "order-outlives", says: "An order does not outlive its approval", threat: rowReplay, file: orderFile,
 		out: `case o.Mode == Apply && o.ExpiresAt.After(o.Terms.ExpiresAt.Add(OrderLife)):`,
 		in:  `case false:`,
-		red: []string{"TestAnOrderIsRefusedWhicheverOfItsFieldsIsChanged"},
+		red: []string{"TestTheSignerRefusesWhatTheVerifierWould"},
 	},
 	{
 		id: "order-name", says: "A Job's name says mode, target and digest of its order", threat: rowDeputy, file: orderFile,
 		out: `return checkJobName(o.Execution, o)`,
 		in:  `return nil`,
-		red: []string{"TestAnOrderIsRefusedWhicheverOfItsFieldsIsChanged"},
+		red: []string{"TestTheSignerRefusesWhatTheVerifierWould"},
 	},
 	{
 		id: "names-valid", says: "Names of objects are names", threat: rowNames, file: "internal/action/action.go",

@@ -178,6 +178,13 @@ var policyGuards = []guard{
 		red: []string{"TestWhosePressCounts"},
 	},
 	{
+		id: "rego-glass-reason", says: "Broken glass needs a reason", threat: rowGlass, file: regoFile, pkg: policyPkg,
+		out: `	input.verb == "break-glass"
+	trim_space(input.reason) == ""`,
+		in:  `	false`,
+		red: []string{},
+	},
+	{
 		id: "rego-own-glass", says: "Broken glass lets nobody else press", threat: rowGlass, file: regoFile, pkg: policyPkg,
 		out: `same_person(input.voter.person, input.glass.person)`,
 		in:  `true`,

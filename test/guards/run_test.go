@@ -38,6 +38,7 @@ func writeOverlay(t *testing.T, dir, source, copied string) string {
 type outcome struct {
 	unbuilt, timedOut bool
 	passed, failed    map[string]bool // tests without their parts
+	begun             map[string]bool
 	output            string
 }
 
@@ -76,12 +77,15 @@ func run(t *testing.T, pkg string, tests []string, overlay string) outcome {
 	var said, wrong bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &wrong
 	err := cmd.Run()
-	got := outcome{passed: map[string]bool{}, failed: map[string]bool{}, output: wrong.String()}
+	got := outcome{passed: map[string]bool{}, failed: map[string]bool{}, begun: map[string]bool{}, output: wrong.String()}
 	for line := range bytes.Lines(said.Bytes()) {
 		got.take(line)
 	}
-	if err != nil && len(got.failed) == 0 && len(got.passed) == 0 {
-		got.unbuilt = true
+	got.unbuilt = got.unbuilt || err != nil && len(got.begun) == 0
+	for name := range got.begun {
+		if err != nil && !got.passed[name] {
+			got.failed[name] = true // a panic beside it has ended the program
+		}
 	}
 	return got
 }
@@ -100,6 +104,10 @@ func (o *outcome) take(line []byte) {
 	case e.Action == "build-fail":
 		o.unbuilt = true
 	case name == "":
+	case e.Action == "run" && !part:
+		o.begun[name] = true
+	case e.Action == "skip" && !part:
+		delete(o.begun, name)
 	case e.Action == "fail":
 		o.failed[name] = true
 	case e.Action == "pass" && !part:

@@ -1,3 +1,0 @@
-package guards_test
-
-var formGuards, jobGuards, recordGuards, textGuards, wallGuards []guard
