@@ -17,7 +17,7 @@ import (
 
 var (
 	update = flag.Bool("update", false, "write the goldens anew")
-	rounds = flag.Int("rounds", 10_000, "rounds of the property tests that read a card back")
+	rounds = flag.Int("rounds", 2_000, "rounds of the property tests that read a card back")
 	long   = flag.Bool("long", false, "run the other random tests at full length")
 )
 

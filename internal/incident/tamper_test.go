@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	tamperRounds = flag.Int("tamper-rounds", 10_000, "how many tampered streams TestNothingIsAuthorisedByTamperedRecords reads")
+	tamperRounds = flag.Int("tamper-rounds", 2_000, "how many tampered streams TestNothingIsAuthorisedByTamperedRecords reads")
 	tamperSeed   = flag.Uint64("tamper-seed", 0, "seed of the tampering; 0 draws one")
 )
 

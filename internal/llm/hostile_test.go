@@ -14,7 +14,7 @@ import (
 
 var (
 	seed    = flag.Uint64("seed", 0, "of the hostile model; 0 means a new one")
-	outputs = flag.Int("outputs", 10_000, "how many answers the hostile model gives")
+	outputs = flag.Int("outputs", 4_000, "how many answers the hostile model gives")
 )
 
 // hostile is a model that wants something changed that nobody offered.

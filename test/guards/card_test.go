@@ -40,7 +40,7 @@ var cardGuards = []guard{
 		id: "press-of-installation", says: "A press is of the workspace that installed us", threat: rowToken, file: clicksFile,
 		out: ` || p.Channel.ID != p.Container.ChannelID || !ws.installed(p) {`,
 		in:  ` || p.Channel.ID != p.Container.ChannelID {`,
-		red: []string{},
+		red: []string{"TestMalformedFramesDoNotEndTheLinkOrLoseAPress"},
 	},
 	{
 		id: "press-named", says: "Copies of one press have one name, and two presses have two", threat: rowReplay, file: clicksFile,
@@ -94,7 +94,7 @@ var cardGuards = []guard{
 		id: "unmarked", says: "Plain text has none of Slack's markup", threat: rowMarkup, file: blocksFile,
 		out: `return strings.NewReplacer("<", "‹", ">", "›", "&", "+").Replace(s)`,
 		in:  `return strings.Clone(s)`,
-		red: []string{},
+		red: []string{"TestNoIncidentMakesACardThatSlackRefusesOrThatIsLive"},
 	},
 	{
 		id: "identity-id", says: "Slack has to answer about the person who pressed", threat: rowSpoof, file: profileFile,
@@ -136,7 +136,7 @@ var cardGuards = []guard{
 		id: "identity-unsaid", says: "What Slack does not say speaks for nobody", threat: rowUnknown, file: profileFile,
 		out: `case u.Deleted == nil || u.IsBot == nil || u.IsRestricted == nil || u.IsUltraRestricted == nil:`,
 		in:  `case false:`,
-		red: []string{},
+		red: []string{"TestTheIdentityMatrix"},
 	},
 	{
 		id: "groups-answer", says: "A group that Slack does not answer for is no group", threat: rowUnknown, file: "internal/chat/people.go",
@@ -154,6 +154,6 @@ var cardGuards = []guard{
 		id: "forgery-told", says: "A press on other words than ours raises the alarm", threat: rowToken, file: clicksFile,
 		out: `r.rogue.forged(r.cfg.Now(), click) // it was ours but for its words`,
 		in:  `_ = ws`,
-		red: []string{},
+		red: []string{"TestOnlyAPressOfOurInstallationOnOtherWordsRaisesTheAlarm"},
 	},
 }

@@ -132,7 +132,7 @@ var executorGuards = []guard{
 	},
 	{
 		id: "image-ran-before", says: "An image must have run in this workload before", threat: rowDeputy, file: "internal/remediate/plan.go",
-		out: `if !l.ranBefore(p.Container, p.To) {`,
+		out: `if !p.Typed && !l.ranBefore(p.Container, p.To) {`,
 		in:  `if false {`,
 		red: []string{"TestAnActionThatDoesNotFitTheWorkloadIsRefused"},
 	},

@@ -35,6 +35,12 @@ var gateGuards = []guard{
 		red: []string{"TestAPressThatDoesNotCountIsAnsweredInOneSentenceAndChangesNothing"},
 	},
 	{
+		id: "judged-policy", says: "A policy that is replaced while a press is judged voids the press", threat: rowPolicy, file: judgeFile,
+		out: `if click.Verb == incident.Approve && d.PolicyDigest != cur.Proposed.Terms.Policy {`,
+		in:  `if false {`,
+		red: []string{},
+	},
+	{
 		id: "press-in-time", says: "A press after the expiry does not count", threat: rowMoved, file: judgeFile,
 		out: `case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt), !now.Before(cur.Proposed.Terms.ExpiresAt):`,
 		in:  `case !now.Before(cur.Proposed.Terms.ExpiresAt):`,
@@ -66,8 +72,8 @@ var gateGuards = []guard{
 	},
 	{
 		id: "press-asked", says: "Policy is asked about every press", threat: rowSpoof, file: judgeFile,
-		out: "	if !d.Allow {\n		return g.refuse(ctx, click, redact.Join(\"; \", d.Reasons...))\n	}\n	if click.Verb != incident.Approve {",
-		in:  "	_ = d\n	if click.Verb != incident.Approve {",
+		out: "	if !d.Allow {\n		return g.refuse(ctx, click, redact.Join(\"; \", d.Reasons...))\n	}\n	if click.Verb == incident.Approve && d.PolicyDigest",
+		in:  "	if click.Verb == incident.Approve && d.PolicyDigest",
 		red: []string{"TestAnEmptyApproverListMeansNobody"},
 	},
 	{

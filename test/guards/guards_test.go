@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 var (
@@ -116,9 +118,17 @@ func takeOut(t *testing.T, g guard) (overlay string) {
 	if n := strings.Count(string(was), g.out); n != 1 {
 		t.Fatalf("%s: the guard moved: its text stands %d times in %s, not once:\n%s", g.says, n, g.file, g.out)
 	}
+	without := strings.Replace(string(was), g.out, g.in, 1)
+	if path.Ext(g.file) == ".rego" {
+		// Go embeds it unseen, and a policy that does not compile makes every test
+		// red.
+		if _, err := ast.CompileModules(map[string]string{g.file: without}); err != nil {
+			t.Fatalf("%s: without it the policy does not compile: %v", g.says, err)
+		}
+	}
 	dir := t.TempDir()
 	copied := filepath.Join(dir, filepath.Base(source))
-	if err := os.WriteFile(copied, []byte(strings.Replace(string(was), g.out, g.in, 1)), 0o600); err != nil {
+	if err := os.WriteFile(copied, []byte(without), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return writeOverlay(t, dir, source, copied)

@@ -87,16 +87,16 @@ var incidentGuards = []guard{
 		red: []string{"TestNothingIsAuthorisedByTamperedRecords"},
 	},
 	{
-		id: "record-one-spelling", says: "A record has one encoding", threat: rowStore, file: eventFile,
+		id: "record-one-spelling", says: "A record has one encoding", threat: rowStore, file: eventFile, pkg: "test/guards",
 		out: `if again, err := json.Marshal(env); err != nil || !bytes.Equal(raw, again) {`,
 		in:  `if again, err := json.Marshal(env); err != nil || bytes.Equal(again, nil) {`,
-		red: []string{},
+		red: []string{"TestARecordInAnotherSpellingIsNotBelieved"},
 	},
 	{
 		id: "records-in-place", says: "Records in another incident's place are not trusted", threat: rowStore, file: "internal/respond/append.go",
 		out: `if i.ID != "" && i.ID != id {`,
 		in:  `if false {`,
-		red: []string{},
+		red: []string{"TestAnIncidentsRecordsInThePlaceOfAnothersAreNotTrusted"},
 	},
 	{
 		id: "untrusted-stops", says: "An incident with a record that is not trusted is not worked on", threat: rowStore,

@@ -115,3 +115,23 @@ func TestAnApprovalGivesOneOrder(t *testing.T) {
 		t.Error("a second order is believed")
 	}
 }
+
+func TestARecordInAnotherSpellingIsNotBelieved(t *testing.T) {
+	s, _, digest := offered(t)
+	s.must(incident.Gate, &incident.Clicked{Click: "c", Verb: incident.Approve, Digest: digest, Person: bob, Genuine: true})
+	last := &s.records[len(s.records)-1]
+	sound := last.Raw
+	if _, bad := incident.Replay(s.records, s.sealer); len(bad) > 0 {
+		t.Fatalf("the sound one is not believed: %s", bad[0].Reason)
+	}
+	for name, raw := range map[string]string{
+		"with a space":       strings.Replace(string(sound), `,"seal":`, `, "seal":`, 1),
+		"with another event": strings.Replace(string(sound), `{"event":`, `{"event":{},"event":`, 1),
+		"in another order":   `{"seal":` + strings.TrimSuffix(string(sound[strings.LastIndex(string(sound), `,"seal":`)+8:]), "}") + "," + string(sound[1:strings.LastIndex(string(sound), `,"seal":`)]) + "}",
+	} {
+		last.Raw = []byte(raw)
+		if _, bad := incident.Replay(s.records, s.sealer); len(bad) != 1 {
+			t.Errorf("%s it is believed: %s", name, raw)
+		}
+	}
+}

@@ -33,7 +33,7 @@ var textGuards = []guard{
 		id: "placeholders-unforged", says: "Nobody else writes our placeholders", threat: rowSecrets, file: "internal/redact/clean.go",
 		out: "	case c == '⟨':\n		return \"‹\"\n",
 		in:  "",
-		red: []string{},
+		red: []string{"TestSecretsAreHiddenWhereverTheyStand"},
 	},
 	{
 		id: "model-guard", says: "What leaves for the model is looked at a second time", threat: rowSecrets, file: guardFile,

@@ -22,15 +22,17 @@ import (
 )
 
 // What steers an installation holds for all its incidents, so each of these
-// stories has an installation of its own; they are played one after the other.
+// stories has an installation of its own.
 func TestSteering(t *testing.T) {
 	files, err := filepath.Glob("steering/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no stories: %v", err)
 	}
 	for _, f := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".txtar"), func(t *testing.T) {
-			play(t, playConfig{name: "steer", files: []string{f}, env: seconds})
+		name := strings.TrimSuffix(filepath.Base(f), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play(t, playConfig{name: "steer-" + name, files: []string{f}, env: seconds})
 		})
 	}
 }
