@@ -196,7 +196,7 @@ func TestGatekeeperIsHeldToItsRegistrationAndConstraints(t *testing.T) {
 
 func TestTheTableAndItsExitCode(t *testing.T) {
 	r := redact.New(redact.Config{})
-	make := func(states ...State) (checks []Check) {
+	with := func(states ...State) (checks []Check) {
 		for _, s := range states {
 			c := Check{Name: "a check", State: s, Detail: r.Redact("it is\nso")}
 			if s == Failed {
@@ -207,7 +207,7 @@ func TestTheTableAndItsExitCode(t *testing.T) {
 		return checks
 	}
 	for code, states := range map[int][]State{0: {OK, Skipped}, 1: {OK, Unknown, Failed}, 2: {OK, Unknown, Skipped}} {
-		if got := Code(make(states...)); got != code {
+		if got := Code(with(states...)); got != code {
 			t.Errorf("%v: exit code %d, want %d", states, got, code)
 		}
 	}
@@ -215,18 +215,18 @@ func TestTheTableAndItsExitCode(t *testing.T) {
 		t.Error("a check that says nothing passes")
 	}
 	var out bytes.Buffer
-	fatal(t, Text(&out, make(OK, Failed), false))
+	fatal(t, Text(&out, with(OK, Failed), false))
 	want := "ok       a check  it is so\nfailed   a check  it is so\n                  → do that\n\n1 ok, 1 failed, 0 unknown, 0 skipped\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
 	out.Reset()
-	fatal(t, Text(&out, make(Failed), true))
+	fatal(t, Text(&out, with(Failed), true))
 	if !strings.HasPrefix(out.String(), "\x1b[1;31mfailed \x1b[0m") {
 		t.Errorf("colour: %q", out.String())
 	}
 	out.Reset()
-	fatal(t, JSON(&out, make(OK, Failed)))
+	fatal(t, JSON(&out, with(OK, Failed)))
 	var read struct {
 		OK     bool
 		Checks []struct{ Name, State, Detail, Remedy string }

@@ -35,12 +35,6 @@ var gateGuards = []guard{
 		red: []string{"TestAPressThatDoesNotCountIsAnsweredInOneSentenceAndChangesNothing"},
 	},
 	{
-		id: "judged-policy", says: "A policy that is replaced while a press is judged voids the press", threat: rowPolicy, file: judgeFile,
-		out: `if click.Verb == incident.Approve && d.PolicyDigest != cur.Proposed.Terms.Policy {`,
-		in:  `if false {`,
-		red: []string{},
-	},
-	{
 		id: "press-in-time", says: "A press after the expiry does not count", threat: rowMoved, file: judgeFile,
 		out: `case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt), !now.Before(cur.Proposed.Terms.ExpiresAt):`,
 		in:  `case !now.Before(cur.Proposed.Terms.ExpiresAt):`,
@@ -95,7 +89,13 @@ var gateGuards = []guard{
 		red: []string{"TestAnEditThatMakesNoSenseIsAnsweredAndTheOfferStands"},
 	},
 	{
-		id: "edit-rehearsed", says: "What was edited is bound to nothing before it is rehearsed anew", threat: rowEdit, file: "internal/respond/gate.go",
+		id: "edit-only-value", says: "An edit changes the new value and nothing else", threat: rowEdit, file: judgeFile,
+		out: `	if same {`,
+		in:  `	if same || true {`,
+		red: []string{"TestAnEditThatMakesNoSenseIsAnsweredAndTheOfferStands"},
+	},
+	{
+		id: "edit-rehearsed", says: "Who edited a change is written down as who asked for it", threat: rowEdit, file: "internal/respond/gate.go",
 		out: `Basis: before.Basis, Edited: true, Requester: e.Person,`,
 		in:  `Basis: before.Basis, Edited: true,`,
 		red: []string{"TestAnEditIsRehearsedOfferedUnderItsOwnDigestAndNeedsSomebodyElse"},

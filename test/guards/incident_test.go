@@ -1,41 +1,5 @@
 package guards_test
 
-// The rows of docs/threat-model.md that more than one guard belongs to, by how
-// they begin.
-const (
-	rowMoved    = "The target changes between approval and execution"
-	rowWords    = "The words on the card are not the change"
-	rowReplay   = "Replay, double click, redelivery, restart"
-	rowLostVote = "An acknowledged press is lost"
-	rowSpoof    = "Somebody else presses"
-	rowUnknown  = "Who pressed, or whether they may, cannot be told"
-	rowModel    = "Orders to the model hidden in the cluster's text"
-	rowNames    = "Names that become arguments"
-	rowDeputy   = "An executor is sent against another object"
-	rowJobs     = "Who may create Jobs may be anybody in that namespace"
-	rowRehearse = "A rehearsal writes"
-	rowWall     = "The wall is taken down"
-	rowPolicy   = "The policy changes after the offer"
-	rowEdited   = "Guards are edited by those they guard"
-	rowToken    = "The bot's token is stolen and a card edited"
-	rowStore    = "The store is tampered with"
-	rowForgets  = "The store forgets"
-	rowRace     = "Two replicas append at once"
-	rowSecrets  = "Secrets leave through the model, Slack or logs"
-	rowReads    = "A read-only role reads Secrets"
-	rowMarkup   = "Mentions, links and markup in foreign text"
-	rowAudit    = "The audit log is altered"
-	rowRego     = "The policy is wrong or answers nothing"
-	rowSetting  = "A wrong setting passes for the default"
-	rowDefect   = "A defect in one step"
-	rowFatigue  = "Approval fatigue"
-	rowStop     = "Stop does not stop"
-	rowSecond   = "Slack or the gate alone acts where the namespace asks for more"
-	rowEdit     = "An edit smuggles a change past its approvers"
-	rowGlass    = "Broken glass becomes a habit"
-	rowRecords  = "An effect without a record"
-)
-
 const (
 	applyFile = "internal/incident/apply_gate.go"
 	votesFile = "internal/incident/apply_votes.go"
