@@ -63,7 +63,7 @@ func TestAHundredClicksOnThreeReplicasHaveOneEffect(t *testing.T) {
 		t.Errorf("only %d frames came again", used)
 	}
 	r.over(r.close(target))
-	for _, s := range r.report(time.Since(began)) {
+	for _, s := range r.report(time.Since(began)).stories {
 		if len(s.changes) != 1 || !s.executed() {
 			t.Errorf("%d changes of %s", len(s.changes), s.target)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,9 +27,11 @@ type database struct {
 }
 
 type redisServer struct {
-	binary, addr string
-	cmd          *exec.Cmd
-	client       *redis.Client
+	binary, dir, addr string
+
+	starts int
+	cmd    *exec.Cmd
+	client *redis.Client
 }
 
 func newDatabase(t *testing.T) *database {
@@ -37,7 +40,7 @@ func newDatabase(t *testing.T) *database {
 	if err != nil {
 		t.Skip("SKIPPED, nothing was tried on Redis: redis-server is not installed (apt-get install redis-server)")
 	}
-	db := &database{T: t, primary: &redisServer{binary: binary}, replica: &redisServer{binary: binary}}
+	db := &database{T: t, primary: &redisServer{binary: binary, dir: t.TempDir()}, replica: &redisServer{binary: binary, dir: t.TempDir()}}
 	for _, s := range []*redisServer{db.primary, db.replica} {
 		if err := s.start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -63,16 +66,25 @@ func (s *redisServer) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.cmd = exec.Command(s.binary, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
+	// A replica writes what it is sent into a file, which a later start of the
+	// same name would read.
+	s.starts++
+	s.cmd = exec.Command(s.binary, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
+		"--dir", s.dir, "--dbfilename", fmt.Sprintf("%d.rdb", s.starts))
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start redis-server: %w", err)
 	}
 	if s.client == nil {
 		s.client = redis.NewClient(&redis.Options{Addr: s.addr})
 	}
+	mine := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid)
 	for end := time.Now().Add(10 * time.Second); ; sleep(ctx, 20*time.Millisecond) {
-		if err = s.client.Ping(ctx).Err(); err == nil {
+		info, err := s.client.Info(ctx, "server").Result()
+		if err == nil && strings.Contains(info, mine) {
 			return nil
+		}
+		if err == nil {
+			err = fmt.Errorf("another server answers at %s", s.addr)
 		}
 		if time.Now().After(end) {
 			return fmt.Errorf("redis-server does not answer: %w", err)

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -11,55 +12,71 @@ import (
 	"github.com/countersign-dev/countersign/internal/action"
 )
 
-// report judges every story and prints what was counted. Each wrong fails the
-// test by itself and names its incident.
-func (r *round) report(took time.Duration) (judged []story) {
-	stories := r.ledger.all()
+// verdict is what came of a round.
+type verdict struct {
+	stories []story
+	wrongs  []string // each names its incident
+	count   map[string]int
+	log     audited
+}
+
+// judge compares every story with the API server's audit log.
+func (r *round) judge() (verdict, error) {
 	mine := map[string]bool{}
 	for _, ns := range r.targetNamespaces() {
 		mine[ns] = true
 	}
-	log, err := readAudit(r.audit, mine, r.s.Wall.ExecutorNamespace)
+	v := verdict{stories: r.ledger.all(), count: map[string]int{}}
+	var err error
+	if v.log, err = readAudit(r.audit, mine, r.s.Wall.ExecutorNamespace); err != nil {
+		return v, err
+	}
+	for n := range v.stories {
+		s := &v.stories[n]
+		s.changes = v.log.changes[s.target.String()]
+		delete(v.log.changes, s.target.String())
+		r.tally(*s, v.count)
+		v.wrongs = append(v.wrongs, s.wrongs()...)
+	}
+	for name, changes := range v.log.changes {
+		v.wrongs = append(v.wrongs, fmt.Sprintf("UNAPPROVED: %s is no target of this run and was changed: %+v", name, changes))
+	}
+	for _, e := range r.ledger.strays {
+		v.wrongs = append(v.wrongs, fmt.Sprintf("UNAPPROVED: executor %s ran on %s, which is no target", e.pod, e.uid))
+	}
+	for name, n := range v.log.jobs {
+		if n > 1 && strings.HasPrefix(name, "cs-a-") {
+			v.wrongs = append(v.wrongs, fmt.Sprintf("DOUBLE: Job %s was made %d times", name, n))
+		}
+	}
+	for _, wrong := range v.wrongs {
+		kind, _, _ := strings.Cut(wrong, ":")
+		v.count[kind]++
+	}
+	return v, nil
+}
+
+// report prints what was counted. Each wrong fails the test by itself.
+func (r *round) report(took time.Duration) verdict {
+	v, err := r.judge()
 	if err != nil {
 		r.Error(err)
 	}
-	count := map[string]int{}
-	for n := range stories {
-		s := &stories[n]
-		s.changes = log.changes[s.target.String()]
-		delete(log.changes, s.target.String())
-		r.tally(*s, count)
-		for _, wrong := range s.wrongs() {
-			kind, _, _ := strings.Cut(wrong, ":")
-			count[kind]++
-			r.Error(wrong)
-		}
-	}
-	for name, changes := range log.changes {
-		r.Errorf("UNAPPROVED: %s is no target of this run and was changed: %+v", name, changes)
-	}
-	for _, e := range r.ledger.strays {
-		r.Errorf("UNAPPROVED: executor %s ran on %s, which is no target", e.pod, e.uid)
-	}
-	for name, n := range log.jobs {
-		if n > 1 {
-			count["jobs made again"]++
-			if strings.HasPrefix(name, "cs-a-") {
-				r.Errorf("DOUBLE: Job %s was made %d times", name, n)
-			}
-		}
+	for _, wrong := range v.wrongs {
+		r.Error(wrong)
 	}
 	if r.approved < r.want {
 		r.Errorf("%d of %d approvals within %s", r.approved, r.want, took.Round(time.Second))
 	}
-	r.Logf("seed %d\n%s", *seed, r.table(count, len(log.jobs), log.dryRuns, took))
+	r.Logf("seed %d\n%s", *seed, r.table(v, took))
 	if r.Failed() {
 		r.Logf("countersign's log ends:\n%s", r.logTail())
-		if err := os.WriteFile(os.TempDir()+"/countersign-gate-"+r.name+".log", []byte(r.logWhole()), 0o600); err == nil {
-			r.Logf("all of it is in %s", os.TempDir()+"/countersign-gate-"+r.name+".log")
+		whole := os.TempDir() + "/countersign-gate-" + r.name + ".log"
+		if err := os.WriteFile(whole, []byte(r.logWhole()), 0o600); err == nil {
+			r.Logf("all of it is in %s", whole)
 		}
 	}
-	return stories
+	return v
 }
 
 func (r *round) tally(s story, count map[string]int) {
@@ -103,7 +120,8 @@ func (r *round) tally(s story, count map[string]int) {
 	}
 }
 
-func (r *round) table(count map[string]int, jobs, dryRuns int, took time.Duration) string {
+func (r *round) table(v verdict, took time.Duration) string {
+	count := maps.Clone(v.count)
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(what string, value any) { fmt.Fprintf(w, "%s\t%v\n", what, value) }
@@ -115,8 +133,8 @@ func (r *round) table(count map[string]int, jobs, dryRuns int, took time.Duratio
 	for _, what := range sortedKeys(count) {
 		row(what, count[what])
 	}
-	row("Jobs made (audit log)", jobs)
-	row("dry runs (audit log)", dryRuns)
+	row("Jobs made (audit log)", len(v.log.jobs))
+	row("dry runs (audit log)", v.log.dryRuns)
 	t := r.people.tally
 	row("presses", fmt.Sprintf("%d, %d not acknowledged, %d by strangers, %d of a storm of six, %d redelivered, %d acks lost",
 		t.presses, t.unacked, t.byStrangers, t.doubled, t.redelivered, t.acksLost))

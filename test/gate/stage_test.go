@@ -96,6 +96,9 @@ func newStage(ctx context.Context, t *testing.T, name string, slack slackstub.Co
 	})
 	st.slack.to.Store(mustURL(st.s.Slack.Origin()))
 	st.wires(settings)
+	if err := furnish(ctx, st.client, st.s.Wall.ProbeNamespace()); err != nil {
+		t.Fatal(err)
+	}
 	st.people = &people{slack: st.s.Slack, ledger: st.ledger, dice: st.dice}
 	st.staff()
 	return st
@@ -155,7 +158,7 @@ func (st *stage) staff() {
 		st.Fatal(err)
 	}
 	k := &kubelet{
-		namespace: st.s.Wall.ExecutorNamespace, node: asNode, executor: &rest.Config{Host: st.executor.server.URL},
+		namespace: st.s.Wall.ExecutorNamespace, node: asNode, executor: &rest.Config{Host: st.executor.server.URL, WarningHandler: rest.NoWarnings{}},
 		ledger: st.ledger, dice: st.dice, seen: map[types.UID]bool{}, queue: make(chan *corev1.Pod, 4096),
 	}
 	st.kubelet = k

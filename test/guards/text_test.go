@@ -51,7 +51,7 @@ var textGuards = []guard{
 		id: "model-quotes", says: "What the model quotes stands in the evidence word for word", threat: rowModel, file: judgesLLM,
 		out: `if quote == "" || !strings.Contains(text, quote) {`,
 		in:  `if quote == "" {`,
-		red: []string{"TestWhatDoesNotHoldUpIsDropped", "TestAHostileModelGetsNothingPastTheJudge"},
+		red: []string{"TestWhatDoesNotHoldUpIsDropped"},
 	},
 	{
 		id: "model-cites", says: "A claim without a citation that holds is dropped", threat: rowModel, file: judgesLLM,
@@ -68,13 +68,13 @@ var textGuards = []guard{
 	{
 		id: "model-owner-graph", says: "The model names objects of the owner graph only", threat: rowModel, file: judgesLLM,
 		out: `if !known || !found || !said`,
-		in:  `if !known || !said`,
+		in:  `if !known || !found && false || !said`,
 		red: []string{"TestWhatDoesNotHoldUpIsDropped", "TestAHostileModelGetsNothingPastTheJudge"},
 	},
 	{
 		id: "model-vocabulary", says: "The model names causes of the vocabulary only", threat: rowModel, file: judgesLLM,
 		out: `if !known || !found || !said`,
-		in:  `if !found || !said`,
+		in:  `if !known && false || !found || !said`,
 		red: []string{"TestWhatDoesNotHoldUpIsDropped", "TestAHostileModelGetsNothingPastTheJudge"},
 	},
 	{
@@ -87,6 +87,6 @@ var textGuards = []guard{
 		id: "model-commands", says: "Words of the model that hold a command are refused", threat: rowModel, file: proseFile,
 		out: ` || commanded.MatchString(next) {`,
 		in:  ` {`,
-		red: []string{"TestProseIsMadeFitForPeople"},
+		red: []string{"TestWhatDoesNotHoldUpIsDropped"},
 	},
 }

@@ -102,6 +102,18 @@ var wallGuards = []guard{
 		red: []string{"TestManifestsAreTheGoldenOnes"},
 	},
 	{
+		id: "network-executors", says: "An executor's pod reaches the API server and nothing else", threat: rowNetwork, file: "internal/admission/network.go",
+		out: `c.networkPolicy("executors", c.ExecutorNamespace, metav1.LabelSelector{}, api)`,
+		in:  `c.networkPolicy("executors", c.ExecutorNamespace, metav1.LabelSelector{}, outside)`,
+		red: []string{"TestAnExecutorReachesTheAPIServerAndNothingReachesIt"},
+	},
+	{
+		id: "network-metadata", says: "No role reaches where clouds hand out credentials", threat: rowNetwork, file: "internal/admission/network.go",
+		out: `CIDR: "0.0.0.0/0", Except: []string{"169.254.0.0/16"}`,
+		in:  `CIDR: "0.0.0.0/0"`,
+		red: []string{"TestNoRoleReachesWhereCloudsHandOutCredentials"},
+	},
+	{
 		id: "proof-open", says: "A probe that gets through proves that the fence is open", threat: rowWall, file: "internal/doctor/verdict.go",
 		out: "		case remediate.ByPolicy:\n		case remediate.Open:\n			return",
 		in:  "		case remediate.ByPolicy, remediate.Open:\n		case \"never\":\n			return",
