@@ -42,6 +42,9 @@ type control struct {
 	halted atomic.Pointer[string] // nil before the switch was read
 }
 
+// switchUnread is what Halt says before the switch was read.
+const switchUnread = "the kill switch has not been read yet"
+
 // retryAfter is how long a change waits that could not be written down.
 const retryAfter = time.Second
 
@@ -50,7 +53,7 @@ func (c *control) Halt() string {
 	if s := c.halted.Load(); s != nil {
 		return *s
 	}
-	return "the kill switch has not been read yet"
+	return switchUnread
 }
 
 // Turn writes the kill switch.

@@ -18,6 +18,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/admission"
 	"github.com/countersign-dev/countersign/internal/audit"
 	"github.com/countersign-dev/countersign/internal/chat"
+	"github.com/countersign-dev/countersign/internal/doctor"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/jobs"
 	"github.com/countersign-dev/countersign/internal/policy"
@@ -93,6 +94,13 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		return err
 	}
 	rules.Halt = func() string { return cmp.Or(steered.Halt(), fence(), chain.Halt()) }
+	rules.Hold = func() bool {
+		switch rules.Halt() {
+		case switchUnread, doctor.BeingProven, audit.NotCompared:
+			return true
+		}
+		return false
+	}
 	rules.Policy = func() action.Hash { return ruled.live.Digest() }
 	effects := &respond.GateEffects{
 		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st, sealer),

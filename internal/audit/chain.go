@@ -200,6 +200,9 @@ func (c *Chain) Lag() time.Duration {
 	return c.now().Sub(c.agreed)
 }
 
+// NotCompared is what Halt says before the first Check has passed.
+const NotCompared = "The store has not been compared with the audit anchor yet."
+
 // Halt says in one sentence why no new Order may be signed; empty means that
 // nothing is against it. A store that forgot is said until the process ends.
 // The sentence has no figures that run: whoever shows it shows it once.
@@ -210,7 +213,7 @@ func (c *Chain) Halt() string {
 	case c.lost != nil:
 		return "The store does not hold what the audit log vouches for: what was voted on before has to be voted on again, after an operator has read the gate's log."
 	case c.agreed.IsZero():
-		return "The store has not been compared with the audit anchor yet."
+		return NotCompared
 	case c.now().Sub(c.agreed) > MaxLag:
 		return fmt.Sprintf("The audit log could not be anchored for more than %.0f s.", MaxLag.Seconds())
 	}

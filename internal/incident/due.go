@@ -195,7 +195,17 @@ func (d *due) talk() {
 
 func (d *due) act() {
 	i, cur := d.i, d.i.Current()
+	held := d.rules.held()
+	if held {
+		d.wake(d.now.Add(reportPoll))
+	}
 	switch {
+	case held && (cur == nil || !cur.Running() && cur.Rehearsed()):
+		return // only what runs is followed
+	case held && cur.Running():
+		d.every(reportPoll, Act, DoReport, cur.Launched.Job)
+	case held:
+		d.every(reportPoll, Act, DoRehearsal, cur.Rehearsal.Job)
 	case len(i.Clicks) > 0:
 		d.add(Act, DoJudge, i.Clicks[0].Click)
 	case i.Agreeing():

@@ -131,6 +131,33 @@ func TestAHaltTakesTheOfferBackSaysSoOnceAndIsOverWhenItEnds(t *testing.T) {
 	s.wants(incident.DoPlan, s.i.Diagnosis.Basis())
 }
 
+func TestWhileAHaltIsOnHoldOfferAndPressesWait(t *testing.T) {
+	s, digest := offered(t, 1)
+	hold := true
+	s.rules.Halt, s.rules.Hold = func() string { return "the fence is being proven" }, func() bool { return hold }
+	s.gate(&incident.Clicked{Click: "c", Verb: incident.Approve, Digest: digest, Person: alice, Genuine: true})
+	s.wants(0, "")
+	if _, again := s.rules.Due(s.i, incident.Gate, s.now, func(string) time.Time { return time.Time{} }); again.IsZero() || again.Sub(s.now) > time.Second {
+		t.Errorf("asked again at %s", again)
+	}
+	hold = false
+	s.wants(incident.DoJudge, "c")
+	s.gate(&incident.Voted{Click: "c", Verb: incident.Approve, Digest: digest, Person: alice})
+	s.gate(&incident.Decided{Digest: digest, Decision: incident.Decision{Allow: true, Quorum: 1}})
+	hold = true
+	s.wants(0, "")
+	terms := s.i.Current().Proposed.Terms
+	job, err := action.JobName(action.Apply, terms, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold = false
+	s.rules.Halt = nil
+	s.gate(&incident.Launched{Digest: digest, Job: job})
+	hold = true
+	s.wants(incident.DoReport, job) // what runs is followed
+}
+
 func TestAHaltAfterTheDecisionKeepsTheOrderBack(t *testing.T) {
 	s, digest := offered(t, 1)
 	s.votes(alice, incident.Approve, digest)

@@ -88,6 +88,9 @@ type Rules struct {
 	// rehearsed for now; empty means that nothing forbids it. It must not change
 	// while its cause stands.
 	Halt func() string
+	// Hold is the gate's: whether what Halt says will be settled in seconds, as
+	// after a start. Offers and presses wait for it then, and are not lost.
+	Hold func() bool
 	// Policy is the gate's: the digest of the policy in force.
 	Policy func() action.Hash
 }
@@ -100,6 +103,8 @@ func (rules Rules) Halted() string {
 	}
 	return rules.Halt()
 }
+
+func (rules Rules) held() bool { return rules.Hold != nil && rules.Hold() }
 
 func (rules Rules) policy() action.Hash {
 	if rules.Policy == nil {
