@@ -28,6 +28,12 @@ unit: ## unit tests only, no cluster, no Node
 e2e: ## the stories on a real cluster
 	go test -count=1 -timeout 30m -parallel 24 ./test/scenarios/...
 
+e2e-gate: ## 10,000 approvals with 5 % faults, and 500 while everything fails (hours)
+	go test -count=1 -timeout 12h -v ./test/gate/... -approvals 10000 -troubled 500 -within 6h
+
+guards: ## take every guard out, one at a time: its tests must go red (20 min)
+	go test -count=1 -timeout 90m -v ./test/guards/...
+
 check: fmt-check vet lint rego-check tidy-check ## format, vet, lint, Rego, tidy
 
 fmt-check:
@@ -63,4 +69,4 @@ cluster-down: ## take it down; nothing is left
 clean: ## remove what was built
 	rm -rf bin test/slackstub/node/node_modules
 
-.PHONY: help build demo test unit e2e check fmt-check vet lint rego-check tidy-check bench fuzz cluster-up cluster-down clean
+.PHONY: help build demo test unit e2e e2e-gate guards check fmt-check vet lint rego-check tidy-check bench fuzz cluster-up cluster-down clean

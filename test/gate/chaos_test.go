@@ -92,7 +92,8 @@ func (x *trouble) run(ctx context.Context) {
 		deck = append(deck[:n], deck[n+1:]...)
 		x.made[e.what]++
 		e.do(ctx)
-		sleep(ctx, time.Duration(2000+x.dice.n(4000))*time.Millisecond)
+		// A gate that was started proves its fence before it offers anything.
+		sleep(ctx, time.Duration(5000+x.dice.n(15000))*time.Millisecond)
 		if x.accept(ctx) {
 			x.kill("gate")
 			x.again(ctx, "gate", "gate")

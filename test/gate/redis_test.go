@@ -109,7 +109,7 @@ func (db *database) attach() {
 		db.Fatal(err)
 	}
 	ctx := context.Background()
-	if err := db.replica.client.SlaveOf(ctx, host, port).Err(); err != nil {
+	if err := db.replica.client.Do(ctx, "REPLICAOF", host, port).Err(); err != nil {
 		db.Errorf("the replica does not follow: %v", err)
 	}
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); sleep(ctx, 50*time.Millisecond) {
@@ -123,7 +123,7 @@ func (db *database) attach() {
 // promote makes the replica the primary. With a delay it stops following that
 // long before: what was acknowledged meanwhile is lost.
 func (db *database) promote(ctx context.Context, stale time.Duration) {
-	if err := db.replica.client.SlaveOf(ctx, "NO", "ONE").Err(); err != nil {
+	if err := db.replica.client.Do(ctx, "REPLICAOF", "NO", "ONE").Err(); err != nil {
 		db.Errorf("promote the replica: %v", err)
 		return
 	}

@@ -55,6 +55,7 @@ type wire struct {
 	to     atomic.Pointer[url.URL]
 	share  atomic.Uint64 // of requests that are spoilt, in millionths
 	skew   atomic.Int64  // added to the Date of every answer
+	spare  func(*http.Request) bool
 
 	requests, failed, lostBefore, lostAfter atomic.Int64
 
@@ -100,8 +101,6 @@ func (w *wire) at(n int, when moment, do func()) {
 	w.left, w.when, w.do = n, when, do
 }
 
-func (w *wire) forget() { w.at(0, before, nil) }
-
 func (w *wire) turn() (when moment, do func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,7 +124,7 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		do()
 		panic(http.ErrAbortHandler)
 	}
-	if !w.dice.below(float64(w.share.Load()) / 1e6) {
+	if w.spare != nil && w.spare(r) || !w.dice.below(float64(w.share.Load())/1e6) {
 		w.proxy.ServeHTTP(rw, r)
 		return
 	}

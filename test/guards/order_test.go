@@ -138,7 +138,7 @@ var orderGuards = []guard{
 	{
 		id: "signer-approved", says: "Who signed is one of the order's approvers", threat: rowSecond, file: orderFile,
 		out: `case !slices.Contains(o.Approvers(), s.Signer):`,
-		in:  `case false:`,
+		in:  `case slices.Contains([]string{}, s.Signer):`,
 		red: []string{"TestAnOrderCarriesTheSignaturesOfItsApprovers"},
 	},
 	{

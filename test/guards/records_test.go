@@ -18,7 +18,7 @@ var jobGuards = []guard{
 	{
 		id: "job-in-time", says: "No Job is created for an order that has expired", threat: rowReplay, file: launcherFile,
 		out: `if err == nil && expired(o, now) {`,
-		in:  `if false && expired(o, now) {`,
+		in:  `if err == nil && expired(o, now) && last != nil {`,
 		red: []string{"TestTheExpiryIsByTheClockOfTheAPIServer"},
 	},
 	{
@@ -58,7 +58,7 @@ var jobGuards = []guard{
 	{
 		id: "job-speaks", says: "A pod speaks for the Job that controls it and for no other", threat: rowDeputy, file: "internal/jobs/watched.go",
 		out: ` && action.PodOf(owner.Name, o.Name) {`,
-		in:  ` {`,
+		in:  ` && action.PodOf("x", "x-aaaaa") {`,
 		red: []string{"TestTheJobOfAPodIsItsControllerOnly"},
 	},
 }

@@ -12,8 +12,8 @@ var steeringGuards = []guard{
 	},
 	{
 		id: "adopted-is-wanted", says: "What was changed again since is not adopted", threat: rowEdited, file: steeringFile,
-		out: ` || s.wanted != digest {`,
-		in:  ` {`,
+		out: `if s.pending == nil || s.pending.Steered.New != digest || s.wanted != digest {`,
+		in:  `if s.pending == nil {`,
 		red: []string{"TestWhatWasChangedSinceIsNotAdopted"},
 	},
 	{
@@ -30,8 +30,8 @@ var steeringGuards = []guard{
 	},
 	{
 		id: "fence-proven", says: "Wherever anything is offered the fence has to be proven first", threat: rowWall, file: "internal/app/doctor.go",
-		out: `if !s.remediates() {`,
-		in:  `if true {`,
+		out: `if s.Mode(namespace) != incident.ModeOff {`,
+		in:  `if false && s.Mode(namespace) != incident.ModeOff {`,
 		red: []string{"TestTheFenceIsProvenWhereverAnythingIsOffered"},
 	},
 	{

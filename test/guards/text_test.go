@@ -43,8 +43,8 @@ var textGuards = []guard{
 	},
 	{
 		id: "model-redirects", says: "The model's client follows no redirect", threat: rowSecrets, file: guardFile,
-		out: `return http.ErrUseLastResponse`,
-		in:  `return nil`,
+		out: `CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },`,
+		in:  ``,
 		red: []string{"TestRedirectsAreNotFollowed"},
 	},
 	{
