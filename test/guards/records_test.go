@@ -69,13 +69,13 @@ var recordGuards = []guard{
 		id: "store-swap", says: "The embedded store compares and swaps", threat: rowRace, file: "internal/store/file.go",
 		out: `if s.index.version(records[0].Incident) != after || after == 0 {`,
 		in:  `if after == 0 {`,
-		red: []string{"TestOfManyWritersOneWinsEachVersion"},
+		red: []string{"TestAppendIsCompareAndSwapAllOrNothing"},
 	},
 	{
 		id: "store-swap-redis", says: "The store in Redis compares and swaps", threat: rowRace, file: "internal/store/redis.go",
 		out: "if have ~= tonumber(ARGV[1]) then return 'conflict' end\n",
 		in:  "",
-		red: []string{"TestOfManyWritersOneWinsEachVersion"},
+		red: []string{"TestAppendIsCompareAndSwapAllOrNothing"},
 	},
 	{
 		id: "store-damage", says: "Damage in the store is an error", threat: rowForgets, file: "internal/store/file.go",
@@ -109,8 +109,8 @@ var recordGuards = []guard{
 	},
 	{
 		id: "anchor-compared", says: "Before store and anchor were compared nothing is ordered", threat: rowForgets, file: chainFile,
-		out: "	case c.agreed.IsZero():\n		return \"The store",
-		in:  "	case false:\n		return \"The store",
+		out: "	case c.agreed.IsZero():\n		return NotCompared",
+		in:  "	case false:\n		return NotCompared",
 		red: []string{"TestNothingIsAnchoredBeforeLogAndAnchorWereCompared"},
 	},
 	{
@@ -141,7 +141,7 @@ var recordGuards = []guard{
 		id: "audit-head", says: "The head of an export is signed by a known key", threat: rowAudit, file: verifyFile,
 		out: "	case !h.Valid(v.keys):\n		v.problem(\"the head's",
 		in:  "	case false:\n		v.problem(\"the head's",
-		red: []string{"TestWithoutAHeadThatCoversItNothingIsCalledSigned"},
+		red: []string{"TestAChainMadeAnewDoesNotFitTheHead"},
 	},
 	{
 		id: "audit-head-covers", says: "The head vouches for these records and for no others", threat: rowAudit, file: verifyFile,

@@ -1,11 +1,13 @@
 package guards_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/chat"
 	"github.com/countersign-dev/countersign/internal/incident"
 )
 
@@ -50,13 +52,19 @@ func (s *stream) must(role incident.Role, bodies ...incident.Body) {
 	}
 }
 
-// offered is a stream in which a change waits for one vote.
+// offered is a stream in which a change of an image waits for one vote.
 func offered(t *testing.T) (*stream, action.Terms, action.Hash) {
+	t.Helper()
+	return offeredInstead(t, "shop/web:2")
+}
+
+// offeredInstead is offered for a workload that runs image.
+func offeredInstead(t *testing.T, image string) (*stream, action.Terms, action.Hash) {
 	t.Helper()
 	s := &stream{t: t, now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), sealer: &incident.Sealer{Key: []byte(strings.Repeat("k", 32)), Epoch: 1}}
 	web := action.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", UID: "11111111-2222-4333-8444-555555555555"}
 	act := action.Action{Kind: action.SetImage, Target: web, Bound: measured, Params: action.Params{
-		SetImage: &action.SetImageParams{Container: "web", From: "shop/web:2", To: "shop/web:1"},
+		SetImage: &action.SetImageParams{Container: "web", From: image, To: "shop/web:1"},
 	}}
 	terms := action.NewTerms(act, measured, s.now.Add(15*time.Minute))
 	digest, err := terms.Digest()
@@ -132,6 +140,42 @@ func TestARecordInAnotherSpellingIsNotBelieved(t *testing.T) {
 		last.Raw = []byte(raw)
 		if _, bad := incident.Replay(s.records, s.sealer); len(bad) != 1 {
 			t.Errorf("%s it is believed: %s", name, raw)
+		}
+	}
+}
+
+func TestRecordsThatWereReadHaveToStayTheSame(t *testing.T) {
+	s, _, _ := offered(t)
+	other, _, _ := offeredInstead(t, "shop/web:3")
+	if _, bad := s.i.Follow(s.records, s.sealer); len(bad) > 0 {
+		t.Fatalf("the same records: %s", bad[0].Reason)
+	}
+	if _, bad := s.i.Follow(other.records, s.sealer); len(bad) == 0 {
+		t.Error("other authentic records in their place are believed")
+	}
+}
+
+func TestARoleWritesEventsOfItsOwnTypes(t *testing.T) {
+	s, _, _ := offered(t)
+	for role, body := range map[incident.Role]incident.Body{
+		incident.Watcher: &incident.Decided{}, incident.Gate: &incident.Cleared{}, "": &incident.Cleared{}, "else": &incident.Decided{},
+	} {
+		if _, err := incident.Next("i0123456789ab", 1, measured, role, body, s.now, s.sealer); err == nil {
+			t.Errorf("role %q writes %s", role, body.Type())
+		}
+	}
+}
+
+func TestLettersThatLookLikeOthersStandOnTheCardAsWhatTheyAre(t *testing.T) {
+	for image, want := range map[string]string{"shop/web:2": "shop/web:2", "sh\u043ep/web:2": `sh\\u{43e}p/web:2`, "shop/web:\uff12": `shop/web:\\u{ff12}`} {
+		s, _, _ := offeredInstead(t, image)
+		blocks, _ := chat.Render(s.i, chat.Options{Mode: incident.ModeApprove, Now: s.now})
+		raw, err := json.Marshal(blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(raw), want) || want != image && strings.Contains(string(raw), image) {
+			t.Errorf("%q does not stand on the card as %s", image, want)
 		}
 	}
 }
