@@ -76,7 +76,7 @@ func Approve(ctx context.Context, o ApproveOptions, out io.Writer) error {
 	if !agreed {
 		return ErrNotApproved
 	}
-	key, done, err := o.key()
+	key, done, err := o.key(ctx)
 	if err != nil {
 		return err
 	}
@@ -231,14 +231,14 @@ func (g gateDoor) follow(ctx context.Context, o ApproveOptions, digest action.Ha
 
 // key opens the private key, or finds the one in the agent whose public key the
 // file holds.
-func (o ApproveOptions) key() (ssh.Signer, func(), error) {
+func (o ApproveOptions) key(ctx context.Context) (ssh.Signer, func(), error) {
 	nothing := func() {}
 	raw, err := os.ReadFile(o.Key)
 	if err != nil {
 		return nil, nothing, fmt.Errorf("--key: %w", err)
 	}
 	if public, _, _, _, err := ssh.ParseAuthorizedKey(raw); err == nil {
-		return fromAgent(public)
+		return fromAgent(ctx, public)
 	}
 	signer, err := ssh.ParsePrivateKey(raw)
 	var locked *ssh.PassphraseMissingError
@@ -254,16 +254,16 @@ func (o ApproveOptions) key() (ssh.Signer, func(), error) {
 	return signer, nothing, nil
 }
 
-func fromAgent(public ssh.PublicKey) (ssh.Signer, func(), error) {
+func fromAgent(ctx context.Context, public ssh.PublicKey) (ssh.Signer, func(), error) {
 	socket := os.Getenv("SSH_AUTH_SOCK")
 	if socket == "" {
 		return nil, func() {}, errors.New("--key is a public key, and SSH_AUTH_SOCK names no agent that could sign with it")
 	}
-	conn, err := net.Dial("unix", socket)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return nil, func() {}, fmt.Errorf("SSH_AUTH_SOCK: %w", err)
 	}
-	done := func() { conn.Close() }
+	done := func() { _ = conn.Close() } // nothing is lost with it
 	signers, err := agent.NewClient(conn).Signers()
 	if err != nil {
 		done()

@@ -72,7 +72,7 @@ func (h *Helm) turn(ctx context.Context, c chat.Command) redact.Text {
 
 // breakGlass writes down that a person breaks the glass of one incident.
 func (r *Responder) breakGlass(ctx context.Context, c chat.Command, h *Helm) redact.Text {
-	i, err := r.Load(ctx, incident.ID(c.Incident))
+	i, err := r.Load(ctx, c.Incident)
 	switch {
 	case err != nil:
 		return redact.Literal("The incident cannot be read now, so nothing was done.")

@@ -67,7 +67,8 @@ const approveButton = "cs-approve"
 // workload is how this package names its targets.
 var workload = regexp.MustCompile(`([a-z]+-[0-9]+/t-[0-9]{5,6})\b`)
 
-// board follows the channel: which cards stand about each target, newest last.
+// board follows the channel: which cards stand about each target, the one that
+// changed last at the end.
 type board struct {
 	mu      sync.Mutex
 	cards   map[string][]slackstub.Message // by namespace/name
@@ -122,7 +123,9 @@ func (b *board) take(e slackstub.Event) {
 		list = append(list, e.Message)
 		b.posted++
 	default:
-		list[at] = e.Message
+		// Two gates may post two cards, or one after a lost answer: people look
+		// at the one that lives.
+		list = append(append(list[:at:at], list[at+1:]...), e.Message)
 		b.updated++
 	}
 	b.cards[name] = list
@@ -132,7 +135,7 @@ func (b *board) take(e slackstub.Event) {
 	}
 }
 
-// newest is the card that was posted last; ok is false where there is none.
+// newest is the card that changed last; ok is false where there is none.
 func (b *board) newest(t target) (card slackstub.Message, wake <-chan struct{}, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -96,6 +97,7 @@ func newStage(ctx context.Context, t *testing.T, name string, slack slackstub.Co
 	})
 	st.slack.to.Store(mustURL(st.s.Slack.Origin()))
 	st.wires(settings)
+	t.Cleanup(st.killAll) // before the wires are closed, which wait for their clients
 	if err := furnish(ctx, st.client, st.s.Wall.ProbeNamespace()); err != nil {
 		t.Fatal(err)
 	}
@@ -266,6 +268,15 @@ func (st *stage) kill(name string) {
 		if err := p.Kill(); err != nil {
 			st.Errorf("kill %s: %v", name, err)
 		}
+	}
+}
+
+func (st *stage) killAll() {
+	st.mu.Lock()
+	names := slices.Collect(maps.Keys(st.processes))
+	st.mu.Unlock()
+	for _, name := range names {
+		st.kill(name)
 	}
 }
 

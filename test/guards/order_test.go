@@ -136,10 +136,10 @@ var orderGuards = []guard{
 		red: []string{"TestASignatureThatProvesNothingDoesNotCount"},
 	},
 	{
-		id: "signer-approved", says: "Who signed is one of the order's approvers", threat: rowSecond, file: orderFile,
+		id: "signer-approved", says: "Who signed is one of the order's approvers", threat: rowSecond, file: orderFile, pkg: "test/guards",
 		out: `case !slices.Contains(o.Approvers(), s.Signer):`,
 		in:  `case slices.Contains([]string{}, s.Signer):`,
-		red: []string{"TestAnOrderCarriesTheSignaturesOfItsApprovers"},
+		red: []string{"TestAnOrderThatTheGatesKeySignedAgainstTheRulesIsRefused"},
 	},
 	{
 		id: "weak-keys", says: "Keys that prove nothing any more do not count", threat: rowSecond, file: signFile,

@@ -16,12 +16,6 @@ var jobGuards = []guard{
 		red: []string{"TestAJobOfThatNameWithAnotherOrderIsNoLaunch"},
 	},
 	{
-		id: "job-in-time", says: "No Job is created for an order that has expired", threat: rowReplay, file: launcherFile,
-		out: `if err == nil && expired(o, now) {`,
-		in:  `if err == nil && expired(o, now) && last != nil {`,
-		red: []string{"TestTheExpiryIsByTheClockOfTheAPIServer"},
-	},
-	{
 		id: "job-clock", says: "Without the API server's time nothing is launched", threat: rowReplay, file: "internal/jobs/clock.go",
 		out: `		return time.Time{}, 0, false
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/countersign-dev/countersign/internal/action"
 )
 
@@ -34,18 +36,32 @@ func TestAnOrderThatTheGatesKeySignedAgainstTheRulesIsRefused(t *testing.T) {
 		return d
 	}
 	approved := terms(func(*action.Action) {})
+	signedBy := func(who string) []action.Signature {
+		signer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(append(make([]byte, ed25519.SeedSize-1), 7)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := action.SignTerms(approved, who, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []action.Signature{s}
+	}
 	for name, c := range map[string]struct {
-		terms    action.Terms
-		proposal action.Hash
-		good     bool
+		terms      action.Terms
+		proposal   action.Hash
+		signatures []action.Signature
+		good       bool
 	}{
-		"what was approved":                     {approved, digest(approved), true},
-		"other terms under the approved digest": {terms(func(a *action.Action) { a.Target.Name = "payments" }), digest(approved), false},
-		"terms that bind nothing":               {unbound(terms), digest(unbound(terms)), false},
+		"what was approved":                             {approved, digest(approved), nil, true},
+		"what was approved, and signed by who approved": {approved, digest(approved), signedBy("U02ALICE"), true},
+		"a signature of somebody who did not approve":   {approved, digest(approved), signedBy("U03BOB"), false},
+		"other terms under the approved digest":         {terms(func(a *action.Action) { a.Target.Name = "payments" }), digest(approved), nil, false},
+		"terms that bind nothing":                       {unbound(terms), digest(unbound(terms)), nil, false},
 	} {
 		o := action.Order{
 			Execution: "cs-a-" + c.terms.Action.Target.UID + "-" + c.proposal.Short(), Incident: "i0123456789ab", Mode: action.Apply,
-			Terms: c.terms, Proposal: c.proposal, Decision: hash("1"), After: hash("2"), KeyID: key.ID, ExpiresAt: now.Add(action.OrderLife),
+			Terms: c.terms, Proposal: c.proposal, Decision: hash("1"), After: hash("2"), KeyID: key.ID, Signatures: c.signatures, ExpiresAt: now.Add(action.OrderLife),
 			Stamps: &action.Stamps{Incident: "i0123456789ab", ApprovedBy: []string{"U02ALICE"}, At: now},
 		}
 		_, err := action.VerifyOrder(signedByHand(t, o, key), action.Keys{key.ID: public}, now)
