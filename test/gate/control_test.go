@@ -19,8 +19,7 @@ func TestWithoutAGuardTheRoundGoesRed(t *testing.T) {
 	for name, c := range map[string]struct{ file, guard, instead, wrong string }{
 		"anybody": {
 			"internal/respond/judge.go",
-			"	if !d.Allow {\n		return g.refuse(ctx, click, redact.Join(\"; \", d.Reasons...))\n	}\n	if click.Verb != incident.Approve {",
-			"	if click.Verb != incident.Approve && d.Quorum >= 0 {",
+			"	if !d.Allow {\n		return g.refuse(ctx, click, redact.Join(\"; \", d.Reasons...))\n	}\n", "",
 			"UNAPPROVED",
 		},
 		"forgetful": {
