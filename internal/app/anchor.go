@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,53 +23,64 @@ import (
 	"github.com/countersign-dev/countersign/internal/store"
 )
 
-// folded is what one incident's first records say about its executions.
-type folded struct {
-	records int
-	runs    []policy.Execution
-}
+// historyChunk is how many records of the log are read at a time.
+const historyChunk = 1000
 
 // history reads from the log which changes were made within the last hour. A
-// press waits for it, so that an incident is folded again only when it has new
-// records.
-func history(st storage, sealer *incident.Sealer) func(context.Context) ([]policy.Execution, error) {
-	var mu sync.Mutex
-	known := map[incident.ID]folded{}
+// press waits for it, so that it reads on from where it was. A store that has
+// forgotten what was read before is read again from its beginning.
+func history(st storage) func(context.Context) ([]policy.Execution, error) {
+	var (
+		mu   sync.Mutex
+		read int         // records
+		last action.Hash // of the last of them
+		runs []policy.Execution
+	)
 	return func(ctx context.Context) ([]policy.Execution, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		ids, err := st.Live(ctx, time.Hour)
-		if err != nil {
-			return nil, err
-		}
-		var runs []policy.Execution
-		live := make(map[incident.ID]folded, len(ids))
-		for _, id := range ids {
-			records, err := st.Load(ctx, id)
+		for {
+			from := max(read-1, 0)
+			records, err := st.Log(ctx, from, historyChunk)
 			if err != nil {
 				return nil, err
 			}
-			f, ok := known[id]
-			if !ok || f.records != len(records) {
-				f = folded{records: len(records), runs: executions(records, sealer)}
+			if read > 0 && (len(records) == 0 || records[0].Hash() != last) {
+				read, last, runs = 0, "", nil
+				continue
 			}
-			live[id] = f
-			runs = append(runs, f.runs...)
+			for _, r := range records[min(read-from, len(records)):] {
+				runs = append(runs, executions(r)...)
+			}
+			if len(records) > 0 {
+				read, last = from+len(records), records[len(records)-1].Hash()
+			}
+			if len(records) < historyChunk {
+				break
+			}
 		}
-		known = live
-		return runs, nil
+		runs = slices.DeleteFunc(runs, func(e policy.Execution) bool { return time.Since(e.At) > time.Hour })
+		return slices.Clone(runs), nil
 	}
 }
 
-func executions(records []incident.Record, sealer *incident.Sealer) (runs []policy.Execution) {
-	i, _ := incident.Replay(records, sealer)
-	for _, a := range i.Attempts {
-		if a.Launched != nil {
-			at := a.Launched.ExpiresAt.Add(-action.OrderLife)
-			runs = append(runs, policy.Execution{Job: a.Launched.Job, Namespace: i.Subject.Namespace, At: at})
-		}
+// executions is the change that the record orders. It is believed without its
+// seal: who could forge it could only make the quota smaller.
+func executions(r incident.Record) []policy.Execution {
+	event, err := incident.Decode(r.Raw)
+	if err != nil {
+		return nil
 	}
-	return runs
+	launched, ok := event.Body.(*incident.Launched)
+	if !ok {
+		return nil
+	}
+	order, err := action.DecodeOrder(launched.Order)
+	if err != nil {
+		return nil
+	}
+	at := launched.ExpiresAt.Add(-action.OrderLife)
+	return []policy.Execution{{Job: launched.Job, Namespace: order.Terms.Action.Target.Namespace, At: at}}
 }
 
 // auditLog is a store as the audit chain reads it: it tells a record that is

@@ -33,6 +33,9 @@ const (
 	watcherLease = "countersign-watcher"
 )
 
+// takers is how many presses are written down at a time: each has one second.
+const takers = 4
+
 // electing reports whether replicas have to agree on a leader. The embedded
 // store admits one process anyway.
 func (s Settings) electing() bool { return s.LeaderElection && s.RedisURL != "" }
@@ -103,7 +106,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	}
 	rules.Policy = func() action.Hash { return ruled.live.Digest() }
 	effects := &respond.GateEffects{
-		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st, sealer),
+		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st),
 		Signers: ruled.Signers, Steering: ruled, Fresh: steered.Fresh,
 	}
 	responder := respond.New(respond.Config{
@@ -132,7 +135,9 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	group.Go(func() error { return responder.Run(ctx) })
 	group.Go(func() error { return slack.Run(ctx) })
 	group.Go(func() error { responder.TakeHints(ctx, launcher.Changes()); return nil })
-	group.Go(func() error { responder.TakeClicks(ctx, slack.Clicks(), slack); return nil })
+	for range takers {
+		group.Go(func() error { responder.TakeClicks(ctx, slack.Clicks(), slack); return nil })
+	}
 	group.Go(func() error { responder.TakeCommands(ctx, slack.Commands(), helm); return nil })
 	ready.add("slack", func() error {
 		if !slack.Connected() {

@@ -173,6 +173,19 @@ func TestWhatWasChangedSinceIsNotAdopted(t *testing.T) {
 	}
 }
 
+func TestWhatWasTakenBackInTheClusterIsNotAdopted(t *testing.T) {
+	r := newRuled(t, memory(), "U1", "U2")
+	r.must("", "")
+	r.must("perHour: 20", "")
+	r.must("", "")
+	if err := r.agree(2, "U1", "U2"); !errors.Is(err, respond.ErrGone) {
+		t.Errorf("%v", err)
+	}
+	if n := r.live.Engine().Settings().PerHour; n != 10 {
+		t.Errorf("%d changes an hour", n)
+	}
+}
+
 func TestWhatCannotBeReadChangesNothingAndIsSaid(t *testing.T) {
 	for name, c := range map[string]struct{ settings, signers, says string }{
 		"unknown key": {settings: "perHuor: 3", says: "perHuor"},

@@ -35,7 +35,7 @@ func (i *Incident) settle(click string) (Clicked, bool) {
 
 func (i *Incident) voted(b *Voted) error {
 	c, ok := i.settle(b.Click)
-	if !ok || c.Verb != b.Verb || c.Digest != b.Digest || c.Person.ID != b.Person.ID || !sameSaid(c.Said, b.Said) {
+	if !ok || c.Verb != b.Verb || c.Digest != b.Digest || !c.Person.Is(b.Person) || !sameSaid(c.Said, b.Said) {
 		return fmt.Errorf("vote without its click %s", b.Click)
 	}
 	i.Revision++

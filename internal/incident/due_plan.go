@@ -55,9 +55,9 @@ func (d *due) plan() {
 }
 
 // moved reports whether the attempt ended because its target had changed, or
-// its rehearsal left no report, so that it is worth planning again a few times.
+// its rehearsal came to no end, so that it is worth planning again a few times.
 func (a Attempt) moved() bool {
-	if a.Report != nil && a.Report.State == StateFailed && a.Report.Code == "lost" {
+	if a.Report != nil && a.Report.State == StateFailed {
 		return true
 	}
 	return a.Executed != nil && a.Executed.Report.State == StateRefused &&

@@ -3,8 +3,10 @@ package remediate
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -52,7 +54,14 @@ func (r *run) probe(ctx context.Context) *stop {
 		tries = r.workloadProbes()
 	}
 	for _, t := range append(tries, r.commonProbes()...) {
-		outcome := outcomeOf(t.try(ctx))
+		err := t.try(ctx)
+		if unanswered(err) {
+			err = t.try(ctx) // one lost answer is no hole in the fence
+		}
+		if unanswered(err) {
+			return r.couldNot(redact.Literal("make every probe"), err)
+		}
+		outcome := outcomeOf(err)
 		r.res.Probes = append(r.res.Probes, Attempt{Name: t.name, Outcome: outcome})
 		if outcome == Open && t.name != OwnChange {
 			r.res.Code = CodeWallOpen
@@ -61,6 +70,16 @@ func (r *run) probe(ctx context.Context) *stop {
 	}
 	r.res.State = Probed
 	return nil
+}
+
+// unanswered reports whether the API server did not say what it would do: its
+// answer was lost, or it was not well.
+func unanswered(err error) bool {
+	if err == nil {
+		return false
+	}
+	var status apierrors.APIStatus
+	return !errors.As(err, &status) || status.Status().Code >= http.StatusInternalServerError || apierrors.IsTooManyRequests(err)
 }
 
 func outcomeOf(err error) Outcome {

@@ -173,6 +173,10 @@ func (g *GateEffects) choose(i incident.Incident) (incident.Rehearsing, []redact
 		return start, []redact.Text{redact.Literal("no safe automatic fix for this cause: follow the steps")}
 	}
 	start.Candidate = d.Candidates[0]
+	if p := start.Candidate.Action.Params.SetImage; p != nil && p.Typed {
+		// The watcher's records are not sealed, and nobody has typed this one.
+		return start, []redact.Text{redact.Literal("only a person may name an image that never ran here")}
+	}
 	return start, nil
 }
 

@@ -78,7 +78,7 @@ func (r *Responder) takeClick(ctx context.Context, c chat.Click, desk Desk) {
 		}
 		return
 	}
-	if err := r.Append(limited, c.Incident, &c.Clicked); err != nil {
+	if err := r.Append(limited, c.Incident, &c.Clicked); err != nil && !r.has(limited, c) {
 		r.cfg.Log.Error("a press could not be written down", "incident", c.Incident, "err", err)
 		return
 	}
@@ -117,6 +117,12 @@ func asksFirst(i incident.Incident, c incident.Clicked) bool {
 		return true
 	}
 	return c.Verb == incident.Approve && cur.Proposed.Decision.NeedsReason
+}
+
+// has reports whether the press stands written: a copy of it was quicker.
+func (r *Responder) has(ctx context.Context, c chat.Click) bool {
+	i, err := r.Load(ctx, c.Incident)
+	return err == nil && (i.Answered[c.Clicked.Click] || waiting(i, c.Clicked.Click))
 }
 
 func waiting(i incident.Incident, click string) bool {

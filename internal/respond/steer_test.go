@@ -79,6 +79,51 @@ func TestAnEditThatMakesNoSenseIsAnsweredAndTheOfferStands(t *testing.T) {
 	}
 }
 
+func TestACandidateThatSaysItWasTypedIsWithheldAndNeverRehearsed(t *testing.T) {
+	w := newWorld(t, nil)
+	w.opened()
+	typed := fixImage()
+	params := *typed.Action.Params.SetImage
+	params.To, params.Typed = "registry.example/attacker:1", true
+	typed.Action.Params.SetImage = &params
+	w.says(w.watcher, &incident.Collected{Digest: before, Diagnosis: incident.Diagnosis{
+		Cause: incident.ImageNotFound, Root: web, Object: web, Candidates: []incident.Candidate{typed}, Desired: 2,
+		Confidence: incident.Confidence{Value: 0.95, Lower: 0.9, Measured: true},
+	}})
+	w.says(w.gate, &incident.Posted{Slot: incident.CardSlot, Channel: "C1", TS: "1.1", Revision: 1})
+	w.act(incident.DoPlan)
+	if cur := w.load().Current(); len(cur.Reasons) != 1 || !strings.Contains(cur.Reasons[0].String(), "only a person") || cur.Rehearsal.Order != "" {
+		t.Errorf("%+v", cur)
+	}
+}
+
+// turncoat answers under the policy in force, which is replaced in between.
+type turncoat struct {
+	Policy
+	offered action.Hash
+}
+
+func (p turncoat) Digest() action.Hash { return p.offered }
+
+func (p turncoat) Decide(ctx context.Context, in policy.Input) (incident.Decision, error) {
+	d, err := p.Policy.Decide(ctx, in)
+	d.PolicyDigest = after
+	return d, err
+}
+
+func TestAPolicyThatIsReplacedWhileAPressIsJudgedLetsItNotCount(t *testing.T) {
+	w := newWorld(t, nil)
+	w.offered()
+	w.effects.Policy = turncoat{w.effects.Policy, w.effects.Policy.Digest()}
+	w.press(alice, incident.Approve, nil)
+	if got := w.thread.told(); !strings.Contains(got, "the policy has changed") {
+		t.Errorf("told %q", got)
+	}
+	if cur := w.load().Current(); len(cur.Votes) != 0 || cur.Decided != nil {
+		t.Errorf("the press counted: %+v", cur)
+	}
+}
+
 func TestAnApprovalThatNeedsAReasonWithoutOneDoesNotCount(t *testing.T) {
 	w := newWorld(t, func(s *policy.Settings) { s.ReasonFor.Namespaces = []string{"shop"} })
 	w.offered()

@@ -156,9 +156,21 @@ var gateGuards = []guard{
 	},
 	{
 		id: "written-before-ack", says: "A press is acknowledged only once it is written down", threat: rowLostVote, file: intakeFile,
-		out: "	if err := r.Append(limited, c.Incident, &c.Clicked); err != nil {\n		r.cfg.Log.Error(\"a press could not be written down\", \"incident\", c.Incident, \"err\", err)\n		return\n	}",
+		out: "	if err := r.Append(limited, c.Incident, &c.Clicked); err != nil && !r.has(limited, c) {\n		r.cfg.Log.Error(\"a press could not be written down\", \"incident\", c.Incident, \"err\", err)\n		return\n	}",
 		in:  "	_ = r.Append(limited, c.Incident, &c.Clicked)",
 		red: []string{"TestAPressThatIsNotWrittenDownWithinASecondIsNotAcknowledged"},
+	},
+	{
+		id: "typed-by-a-person", says: "Only a person names an image that never ran", threat: rowEdit, file: "internal/respond/gate.go",
+		out: `p != nil && p.Typed {`,
+		in:  `p != nil && false {`,
+		red: []string{"TestACandidateThatSaysItWasTypedIsWithheldAndNeverRehearsed"},
+	},
+	{
+		id: "one-policy-a-press", says: "A press is judged by the policy it was offered under", threat: rowPolicy, file: judgeFile,
+		out: `if click.Verb == incident.Approve && d.PolicyDigest != cur.Proposed.Terms.Policy {`,
+		in:  `if false {`,
+		red: []string{"TestAPolicyThatIsReplacedWhileAPressIsJudgedLetsItNotCount"},
 	},
 	{
 		id: "forms-genuine", says: "Only our own card opens a form", threat: rowToken, file: intakeFile,

@@ -106,7 +106,7 @@ var stateGuards = []guard{
 	},
 	{
 		id: "vote-has-click", says: "A vote needs a press that was written down", threat: rowSpoof, file: votesFile,
-		out: `if !ok || c.Verb != b.Verb || c.Digest != b.Digest || c.Person.ID != b.Person.ID || !sameSaid(c.Said, b.Said) {`,
+		out: `if !ok || c.Verb != b.Verb || c.Digest != b.Digest || !c.Person.Is(b.Person) || !sameSaid(c.Said, b.Said) {`,
 		in:  `if ok && (c.Verb != b.Verb || c.Digest != b.Digest || c.Person.ID != b.Person.ID || !sameSaid(c.Said, b.Said)) {`,
 		red: []string{"TestEventsThatTheStateDoesNotAllowAreRefused"},
 	},
