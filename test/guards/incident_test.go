@@ -107,12 +107,12 @@ var stateGuards = []guard{
 	{
 		id: "vote-has-click", says: "A vote needs a press that was written down", threat: rowSpoof, file: votesFile,
 		out: `if !ok || c.Verb != b.Verb || c.Digest != b.Digest || !c.Person.Is(b.Person) || !sameSaid(c.Said, b.Said) {`,
-		in:  `if ok && (c.Verb != b.Verb || c.Digest != b.Digest || c.Person.ID != b.Person.ID || !sameSaid(c.Said, b.Said)) {`,
+		in:  `if ok && (c.Verb != b.Verb || c.Digest != b.Digest || !c.Person.Is(b.Person) || !sameSaid(c.Said, b.Said)) {`,
 		red: []string{"TestEventsThatTheStateDoesNotAllowAreRefused"},
 	},
 	{
 		id: "vote-is-its-press", says: "A vote is of the person, verb and digest of its press", threat: rowSpoof, file: votesFile, pkg: "test/guards",
-		out: `if !ok || c.Verb != b.Verb || c.Digest != b.Digest || c.Person.ID != b.Person.ID || !sameSaid(c.Said, b.Said) {`,
+		out: `if !ok || c.Verb != b.Verb || c.Digest != b.Digest || !c.Person.Is(b.Person) || !sameSaid(c.Said, b.Said) {`,
 		in:  `if !ok || !sameSaid(c.Said, b.Said) {`,
 		red: []string{"TestAVoteIsOfThePersonVerbAndDigestOfItsPress"},
 	},
