@@ -2,11 +2,14 @@ package respond
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/chat"
@@ -418,5 +421,53 @@ func TestAPressThatIsFasterThanTheRecordOfItsCardWaits(t *testing.T) {
 	w.act(incident.DoJudge)
 	if len(w.load().Agreed) != 1 {
 		t.Errorf("told %q", w.thread.told())
+	}
+}
+
+func TestASignedVoteCountsWhileSlackIsDownAndAPressWaits(t *testing.T) {
+	w := newWorld(t, nil)
+	w.offered()
+	cur := w.load().Current()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signers, err := action.ParseAllowedSigners("U1 " + string(ssh.MarshalAuthorizedKey(line)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.effects.Signers = func() action.AllowedSigners { return signers }
+	signature, err := action.SignTerms(cur.Proposed.Terms, "U1", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.thread.err = errors.New("Slack is down")
+	signed := func(p incident.Person) *incident.Clicked {
+		return &incident.Clicked{Click: "s" + p.ID, Verb: incident.Approve, Digest: cur.Proposed.Digest, Person: p, PressedAt: w.now,
+			Said: incident.Said{Via: incident.ViaSigned, Signature: &signature}}
+	}
+	w.says(w.gate, signed(bob)) // with alice's signature
+	if err := w.try(incident.DoJudge); err == nil {
+		t.Fatal("somebody else's signature identifies")
+	}
+	w.says(w.gate, &incident.Refused{Click: "sU2"})
+	w.says(w.gate, signed(alice))
+	w.act(incident.DoJudge)
+	cur = w.load().Current()
+	if cur.Decided == nil || !cur.Decided.Decision.Allow || cur.Votes[0].Signature == nil {
+		t.Fatalf("%+v, told %q", cur, w.thread.told())
+	}
+	w.act(incident.DoLaunch)
+	order, err := action.DecodeOrder(w.load().Current().Launched.Order)
+	if err != nil || len(order.Signatures) != 1 || order.Signatures[0].Signer != "U1" {
+		t.Errorf("%+v %v", order.Signatures, err)
 	}
 }
