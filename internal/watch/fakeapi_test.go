@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -87,10 +88,23 @@ func orDefault(s, d string) string {
 	return s
 }
 
+// down ends every request, also those that come in while it does: Close alone
+// waits for them, and a watch has no end.
 func (f *fakeAPI) down() {
-	f.closeWatches()
-	f.srv.CloseClientConnections()
-	f.srv.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		f.srv.Close()
+	}()
+	for {
+		f.closeWatches()
+		f.srv.CloseClientConnections()
+		select {
+		case <-closed:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func (f *fakeAPI) config() *rest.Config { return &rest.Config{Host: "http://" + f.addr} }

@@ -157,9 +157,22 @@ func (w *wire) shift(resp *http.Response) error {
 
 func (w *wire) spoilt() int64 { return w.failed.Load() + w.lostBefore.Load() + w.lostAfter.Load() }
 
+// close ends every request, also those that come in while it does: a watch has
+// no end.
 func (w *wire) close() {
-	w.server.CloseClientConnections()
-	w.server.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		w.server.Close()
+	}()
+	for {
+		w.server.CloseClientConnections()
+		select {
+		case <-closed:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func mustURL(text string) *url.URL {
