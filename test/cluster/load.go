@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"runtime"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -23,6 +24,10 @@ const architecture = runtime.GOARCH
 // ErrForeignCluster says that images cannot be put into a cluster that the
 // user named: they have to be where its nodes pull from.
 var ErrForeignCluster = errors.New("this cluster is not ours: push the image to a registry its nodes can pull from")
+
+// naming keeps two loads of one image apart: with --force ctr deletes the name
+// before it makes it again.
+var naming sync.Mutex
 
 // LoadImage puts an image into the cluster's containerd as ref, and once more
 // as NAME@DIGEST, which it returns. It also pushes it to the cluster's
@@ -53,7 +58,10 @@ func (c *Cluster) LoadImage(ctx context.Context, ref string, image v1.Image) (st
 	if err := c.ctr(ctx, "images", "import", filepath.Join(archive, "image.tar")); err != nil {
 		return "", fmt.Errorf("importing %s: %w", full, err)
 	}
-	if err := c.ctr(ctx, "images", "tag", "--force", full, byDigest); err != nil {
+	naming.Lock()
+	err = c.ctr(ctx, "images", "tag", "--force", full, byDigest)
+	naming.Unlock()
+	if err != nil {
 		return "", fmt.Errorf("naming %s by digest: %w", full, err)
 	}
 	return byDigest, c.push(ctx, parsed.Context().RepositoryStr(), parsed.Identifier(), image)
