@@ -36,27 +36,7 @@ func TestDigestsAndOrdersKeepTheirBytes(t *testing.T) {
 		}
 		got = append(got, vector{a.Kind, string(canonical), o.Proposal, o.Execution, encoded})
 	}
-	const file = "testdata/vectors.json"
-	if *update {
-		raw, err := json.MarshalIndent(got, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, append(raw, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want []vector
-	if err := json.Unmarshal(raw, &want); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("the bytes that people approve have changed (-golden +now):\n%s", d)
-	}
+	want := golden(t, "testdata/vectors.json", "the bytes that people approve have changed", got)
 	for _, v := range want {
 		if _, err := VerifyOrder(v.Order, testKeys(), at()); err != nil {
 			t.Errorf("%s: the golden order is refused: %v", v.Kind, err)
@@ -88,27 +68,7 @@ func TestOrdersWithSignaturesKeepTheirBytes(t *testing.T) {
 		}
 		got = append(got, vector{line(alice, aliceKey(t).PublicKey()), string(payload), encoded})
 	}
-	const file = "testdata/signed.json"
-	if *update {
-		raw, err := json.MarshalIndent(got, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, append(raw, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want []vector
-	if err := json.Unmarshal(raw, &want); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("the bytes that approvers sign have changed (-golden +now):\n%s", d)
-	}
+	want := golden(t, "testdata/signed.json", "the bytes that approvers sign have changed", got)
 	for _, v := range want {
 		o, err := VerifyOrder(v.Order, testKeys(), at())
 		if err != nil {
@@ -162,4 +122,30 @@ func TestABoundHashIsOfTheSpecWithoutReplicas(t *testing.T) {
 	if _, err := BoundHash("scale", spec(1, 1)); err == nil {
 		t.Error("a kind outside the catalogue has a hash")
 	}
+}
+
+// golden compares got with what is kept in file and returns that; -update keeps
+// got.
+func golden[T any](t *testing.T, file, changed string, got []T) (want []T) {
+	t.Helper()
+	if *update {
+		raw, err := json.MarshalIndent(got, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append(raw, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s (-golden +now):\n%s", changed, d)
+	}
+	return want
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/admission"
@@ -40,42 +41,57 @@ const takers = 4
 // store admits one process anyway.
 func (s Settings) electing() bool { return s.LeaderElection && s.RedisURL != "" }
 
-// startGate makes the gate's parts, checks what they need from outside, and
-// starts them in group.
-func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storage, rules incident.Rules, redactor *redact.Redactor, ready *readiness, log *slog.Logger) error {
-	keys, err := LoadKeys(s.KeysDir)
-	if err != nil {
-		return err
+// reach is what the gate needs from outside: its keys, the API server, Slack.
+type reach struct {
+	keys     Keys
+	conn     *rest.Config
+	client   kubernetes.Interface
+	launcher *jobs.Launcher
+	slack    *chat.Slack
+	where    chat.Workspace
+}
+
+// reachOut connects, and finds everything that is wrong with the settings of the
+// gate before anything is started.
+func reachOut(ctx context.Context, s Settings, groups func() []string, redactor *redact.Redactor, log *slog.Logger) (r reach, err error) {
+	if r.keys, err = LoadKeys(s.KeysDir); err != nil {
+		return r, err
 	}
+	if r.conn, err = connection("GATE", s.GateConfig, s); err != nil {
+		return r, err
+	}
+	r.launcher, err = jobs.New(jobs.Config{REST: r.conn, Template: s.JobTemplate(r.keys), Redactor: redactor, Logger: log})
+	if err != nil {
+		return r, fmt.Errorf("EXECUTOR_IMAGE, EXECUTOR_NAMESPACE: %w", err)
+	}
+	if _, err := r.launcher.ServerNow(ctx); err != nil {
+		return r, fmt.Errorf("GATE_KUBECONFIG, KUBECONFIG: the API server does not answer the gate; check the kubeconfig, its context and the network: %w", err)
+	}
+	if r.slack, err = newSlack(s, r.keys, groups, redactor, log); err != nil {
+		return r, err
+	}
+	if r.where, err = r.slack.Check(ctx); err != nil {
+		return r, err
+	}
+	log.Info("connected to Slack", "team", r.where.Team, "bot", r.where.BotUserID)
+	if r.client, err = kubernetes.NewForConfig(r.conn); err != nil {
+		return r, fmt.Errorf("connect as the gate: %w", err)
+	}
+	return r, nil
+}
+
+// startGate makes the gate's parts and starts them in group.
+func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storage, rules incident.Rules, redactor *redact.Redactor, ready *readiness, log *slog.Logger) error {
 	settings, source, err := basePolicy(ctx, s, redactor)
 	if err != nil {
 		return err
 	}
-	conn, err := connection("GATE", s.GateConfig, s)
-	if err != nil {
-		return err
-	}
-	launcher, err := jobs.New(jobs.Config{REST: conn, Template: s.JobTemplate(keys), Redactor: redactor, Logger: log})
-	if err != nil {
-		return fmt.Errorf("EXECUTOR_IMAGE, EXECUTOR_NAMESPACE: %w", err)
-	}
-	if _, err := launcher.ServerNow(ctx); err != nil {
-		return fmt.Errorf("GATE_KUBECONFIG, KUBECONFIG: the API server does not answer the gate; check the kubeconfig, its context and the network: %w", err)
-	}
 	ruled := &steering{base: settings, source: source, redactor: redactor, log: log}
-	slack, err := newSlack(s, keys, ruled.groups, redactor, log)
+	out, err := reachOut(ctx, s, ruled.groups, redactor, log)
 	if err != nil {
 		return err
 	}
-	where, err := slack.Check(ctx)
-	if err != nil {
-		return err
-	}
-	log.Info("connected to Slack", "team", where.Team, "bot", where.BotUserID)
-	client, err := kubernetes.NewForConfig(conn)
-	if err != nil {
-		return fmt.Errorf("connect as the gate: %w", err)
-	}
+	keys, client, launcher, slack := out.keys, out.client, out.launcher, out.slack
 	epoch := int64(1)
 	if s.electing() {
 		log.Info("waiting for the lease", "lease", gateLease)
@@ -92,7 +108,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		return err
 	}
 	steered := &control{client: client, namespace: s.Namespace, redactor: redactor, log: log}
-	fence, err := ProveFence(ctx, group, s, s.Instance, conn, launcher, keys, redactor, log)
+	fence, err := ProveFence(ctx, group, s, s.Instance, out.conn, launcher, keys, redactor, log)
 	if err != nil {
 		return err
 	}
@@ -122,7 +138,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	effects.Policy = live
 	helm := &respond.Helm{Thread: slack, Policy: live, Turn: steered.Turn, Now: time.Now, Alarm: slack.Rogue}
 	signed := &approvals{
-		load: responder.Load, write: responder.Append, signers: ruled.Signers, team: where.TeamID,
+		load: responder.Load, write: responder.Append, signers: ruled.Signers, team: out.where.TeamID,
 		redactor: redactor, now: time.Now, log: log,
 	}
 	if err := signed.serve(ctx, group, s.ApprovalPort); err != nil {
