@@ -51,8 +51,11 @@ func turning(cmd *cobra.Command, stop bool) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		word := map[bool]string{true: "stopped", false: "running"}
-		fmt.Fprintf(cmd.OutOrStdout(), "was %s, is %s\n", word[was], word[stop])
+		now := "running"
+		if stop {
+			now = "stopped"
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "was %s, is %s\n", was, now)
 		return nil
 	}
 	return cmd

@@ -223,22 +223,27 @@ func digestOf(data map[string]string) action.Hash {
 }
 
 // Turn writes the kill switch of an installation with a person's own rights. It
-// returns whether it was thrown before.
-func Turn(ctx context.Context, o LookOptions, stop bool, by, reason string) (was bool, err error) {
+// returns what it said before: running, stopped, or unknown, because a stop needs
+// no right to read what it replaces.
+func Turn(ctx context.Context, o LookOptions, stop bool, by, reason string) (was string, err error) {
 	conn, _, err := o.connect()
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	client, err := kubernetes.NewForConfig(conn)
 	if err != nil {
-		return false, fmt.Errorf("connect to the cluster: %w", err)
+		return "", fmt.Errorf("connect to the cluster: %w", err)
 	}
+	was = "running"
 	cm, err := client.CoreV1().ConfigMaps(o.Namespace).Get(ctx, action.SwitchName, metav1.GetOptions{})
 	switch {
-	case err == nil:
-		was = action.ReadSwitch(cm.Data).Stopped
-	case !apierrors.IsNotFound(err):
-		return false, fmt.Errorf("read ConfigMap %s/%s: %w", o.Namespace, action.SwitchName, err)
+	case apierrors.IsNotFound(err):
+	case err != nil && stop:
+		was = "unknown"
+	case err != nil:
+		return "", fmt.Errorf("read ConfigMap %s/%s: %w", o.Namespace, action.SwitchName, err)
+	case action.ReadSwitch(cm.Data).Stopped:
+		was = "stopped"
 	}
 	s := action.Switch{Stopped: stop, By: by, Reason: reason, At: time.Now().UTC().Truncate(time.Second)}
 	if err := turnSwitch(ctx, client, o.Namespace, s); err != nil {
