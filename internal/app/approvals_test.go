@@ -199,6 +199,17 @@ func TestWhatIsNoGoodSignatureIsRefusedAndWritesNothing(t *testing.T) {
 	}
 }
 
+func TestASignatureOnAnOfferThatLapsedIsRefused(t *testing.T) {
+	d := newDoor(t)
+	if err := d.gate.Append(t.Context(), offeredID, &incident.Lapsed{Digest: d.digest, Why: "expired"}); err != nil {
+		t.Fatal(err)
+	}
+	status, said := d.post(string(offeredID), d.signature("U1"))
+	if status != http.StatusConflict || !strings.Contains(said, "lapsed: expired") || len(d.clicks()) != 0 {
+		t.Errorf("%d %q, %d presses", status, said, len(d.clicks()))
+	}
+}
+
 func TestApproveShowsWhatItSignsAndSignsNothingUnasked(t *testing.T) {
 	d := newDoor(t)
 	var shown string

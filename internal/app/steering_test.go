@@ -160,29 +160,20 @@ func TestAKeyThatNobodyAgreedToSignsNothing(t *testing.T) {
 	}
 }
 
-func TestWhatWasChangedSinceIsNotAdopted(t *testing.T) {
-	r := newRuled(t, memory(), "U1", "U2")
-	r.must("", "")
-	r.must("perHour: 20", "")
-	r.must("perHour: 30", "")
-	if err := r.agree(2, "U1", "U2"); !errors.Is(err, respond.ErrGone) {
-		t.Errorf("%v", err)
-	}
-	if n := r.live.Engine().Settings().PerHour; n != 10 {
-		t.Errorf("%d changes an hour", n)
-	}
-}
-
-func TestWhatWasTakenBackInTheClusterIsNotAdopted(t *testing.T) {
-	r := newRuled(t, memory(), "U1", "U2")
-	r.must("", "")
-	r.must("perHour: 20", "")
-	r.must("", "")
-	if err := r.agree(2, "U1", "U2"); !errors.Is(err, respond.ErrGone) {
-		t.Errorf("%v", err)
-	}
-	if n := r.live.Engine().Settings().PerHour; n != 10 {
-		t.Errorf("%d changes an hour", n)
+func TestWhatIsNoLongerInTheClusterIsNotAdopted(t *testing.T) {
+	for name, since := range map[string]string{"changed again": "perHour: 30", "taken back": ""} {
+		t.Run(name, func(t *testing.T) {
+			r := newRuled(t, memory(), "U1", "U2")
+			r.must("", "")
+			r.must("perHour: 20", "")
+			r.must(since, "")
+			if err := r.agree(2, "U1", "U2"); !errors.Is(err, respond.ErrGone) {
+				t.Errorf("%v", err)
+			}
+			if n := r.live.Engine().Settings().PerHour; n != 10 {
+				t.Errorf("%d changes an hour", n)
+			}
+		})
 	}
 }
 

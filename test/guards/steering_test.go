@@ -14,7 +14,31 @@ var steeringGuards = []guard{
 		id: "adopted-is-wanted", says: "What was changed again since is not adopted", threat: rowEdited, file: steeringFile,
 		out: `if s.pending == nil || s.pending.Steered.New != digest || s.wanted != digest {`,
 		in:  `if s.pending == nil {`,
-		red: []string{"TestWhatWasChangedSinceIsNotAdopted"},
+		red: []string{"TestWhatIsNoLongerInTheClusterIsNotAdopted"},
+	},
+	{
+		id: "taken-back", says: "What was taken back in the cluster is not adopted", threat: rowEdited, file: steeringFile,
+		out: ` || s.wanted != digest {`,
+		in:  ` {`,
+		red: []string{"TestWhatIsNoLongerInTheClusterIsNotAdopted"},
+	},
+	{
+		id: "signature-at-the-door", says: "Only a good signature is written down as a press", threat: rowSecond, file: "internal/app/approvals.go",
+		out: `if err := a.signers().Verify(cur.Proposed.Terms, s.Signature, a.now()); err != nil {`,
+		in:  `if err := error(nil); err != nil {`,
+		red: []string{"TestWhatIsNoGoodSignatureIsRefusedAndWritesNothing"},
+	},
+	{
+		id: "signed-offer-open", says: "What is not open is not signed", threat: rowSecond, file: "internal/app/approvals.go",
+		out: `if cur == nil || !cur.Open() {`,
+		in:  `if cur == nil {`,
+		red: []string{"TestASignatureOnAnOfferThatLapsedIsRefused"},
+	},
+	{
+		id: "signature-identifies", says: "While Slack is down only a good signature identifies", threat: rowSecond, file: judgeFile,
+		out: ` && g.signed(i, click) == nil {`,
+		in:  ` {`,
+		red: []string{"TestASignedVoteCountsWhileSlackIsDownAndAPressWaits"},
 	},
 	{
 		id: "adopted-survives", says: "A restart does not put into force what nobody agreed to", threat: rowEdited, file: steeringFile,
