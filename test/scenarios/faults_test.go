@@ -45,7 +45,7 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	env := map[string]string{"AI_BASE_URL": model.URL(), "AI_API_KEY": model.APIKey(), "CHANGES_PER_HOUR": "100"}
+	env := map[string]string{"AI_BASE_URL": model.URL(), "AI_API_KEY": model.APIKey(), "CHANGES_PER_HOUR": "100", "CARDS_PER_HOUR": "1000"}
 	for k, v := range seconds {
 		env[k] = v
 	}

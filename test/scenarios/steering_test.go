@@ -24,11 +24,7 @@ import (
 // What steers an installation holds for all its incidents, so each of these
 // stories has an installation of its own.
 func TestSteering(t *testing.T) {
-	files, err := filepath.Glob("steering/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
-	for _, f := range files {
+	for _, f := range stories(t, "steering/*.txtar") {
 		name := strings.TrimSuffix(filepath.Base(f), ".txtar")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,6 +42,7 @@ func (p *player) steering() map[string]func(ts *testscript.TestScript, neg bool,
 		"label":   p.label,
 		"key":     p.key,
 		"product": p.product,
+		"relay":   p.relay,
 	}
 }
 

@@ -38,7 +38,10 @@ type Config struct {
 	Slack      slackstub.Config
 	// Env is added to the product's environment and wins over the stand's own.
 	Env map[string]string
-	Log func(string)
+	// Gatekeeper asks a real one, too, about what the stand's accounts write. A
+	// cluster has one: no two such stands at a time.
+	Gatekeeper bool
+	Log        func(string)
 }
 
 // Stand is a Countersign with everything around it.
@@ -55,6 +58,7 @@ type Stand struct {
 	binary    string
 	processes []*Process // the latest last
 	lock      *os.File
+	keeper    gatekeeper
 }
 
 // takeLock keeps two stands of one name apart: they would share namespaces, and
@@ -78,6 +82,7 @@ func New(ctx context.Context, cfg Config) (s *Stand, err error) {
 		cfg.Log = func(string) {}
 	}
 	s = &Stand{cfg: cfg}
+	s.keeper.s = s
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -142,11 +147,16 @@ func (s *Stand) install(ctx context.Context, image string) error {
 	if s.set, err = admission.Install(ctx, s.Cluster.AdminConfig(), wall, sample); err != nil {
 		return fmt.Errorf("install the wall: %w", err)
 	}
-	watcher, err := s.kubeconfig(ctx, wall.Namespace, wall.Watcher)
+	if s.cfg.Gatekeeper {
+		if err := s.keeper.register(ctx); err != nil {
+			return err
+		}
+	}
+	watcher, err := s.Kubeconfig(ctx, wall.Namespace, wall.Watcher)
 	if err != nil {
 		return err
 	}
-	gate, err := s.kubeconfig(ctx, wall.Namespace, wall.Gate)
+	gate, err := s.Kubeconfig(ctx, wall.Namespace, wall.Gate)
 	if err != nil {
 		return err
 	}
@@ -195,8 +205,8 @@ func (s *Stand) makeNamespace(ctx context.Context, name string) error {
 	return nil
 }
 
-// kubeconfig writes a kubeconfig that acts as one ServiceAccount and nobody else.
-func (s *Stand) kubeconfig(ctx context.Context, namespace, account string) (string, error) {
+// Kubeconfig writes a kubeconfig that acts as one ServiceAccount and nobody else.
+func (s *Stand) Kubeconfig(ctx context.Context, namespace, account string) (string, error) {
 	conn, err := s.Cluster.ServiceAccountToken(ctx, namespace, account)
 	if err != nil {
 		return "", err
@@ -235,6 +245,7 @@ func (s *Stand) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	errs = append(errs, s.keeper.remove(ctx))
 	if s.Kube != nil {
 		for _, ns := range s.cfg.Namespaces {
 			err := s.Kube.CoreV1().Namespaces().Delete(ctx, ns, metav1.DeleteOptions{})
