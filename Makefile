@@ -29,7 +29,7 @@ e2e: ## the stories on a real cluster
 	go test -count=1 -timeout 30m -parallel 24 ./test/scenarios/...
 
 e2e-gate: ## 10,000 approvals with 5 % faults, and 500 while everything fails (hours)
-	go test -count=1 -timeout 12h -v ./test/gate/... -approvals 10000 -troubled 500 -in-flight 60 -within 6h
+	go test -count=1 -timeout 12h -v ./test/gate/... -approvals 10000 -troubled 500 -storm 1000 -in-flight 60 -within 6h
 
 guards: ## take every guard out, one at a time: its tests must go red (5 min, 20 cold)
 	go test -count=1 -timeout 90m -v ./test/guards/...

@@ -52,7 +52,7 @@ Try it on any cluster, no configuration needed:
 	}
 	// client-go logs through klog; what matters of it reaches us as errors.
 	klog.SetLogger(klog.Logger{})
-	root.AddCommand(newRun(), newScan(), newDiagnose(), newRedact(), newAudit(), newIncident(), newConfig(), newKeys(), newPolicyCommand(), newDoctor(), newApprove(), newStop(), newResume(), newVersion())
+	root.AddCommand(newRun(), newScan(), newDiagnose(), newRedact(), newAudit(), newIncident(), newConfig(), newKeys(), newPolicyCommand(), newDoctor(), newApprove(), newReject(), newStop(), newResume(), newVersion())
 	return root
 }
 

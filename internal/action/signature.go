@@ -17,12 +17,15 @@ import (
 // Signature is an approver's signature outside Slack, over the terms.
 type Signature struct {
 	Signer string `json:"signer"` // the Slack user id to which allowed signers give the key
-	SSHSig string `json:"sshsig"` // armored, namespace SignatureNamespace, over Terms.SignaturePayload
+	SSHSig string `json:"sshsig"` // armored, over Terms.SignaturePayload
 }
 
-// SignatureNamespace keeps these signatures apart from every other use of the
-// same SSH key.
-const SignatureNamespace = "countersign-approval"
+// The namespaces keep these signatures apart from each other and from every
+// other use of the same SSH key.
+const (
+	SignatureNamespace = "countersign-approval"
+	RejectionNamespace = "countersign-rejection"
+)
 
 const (
 	// MaxSignature bounds one armored signature, in bytes. The largest RSA key
@@ -38,6 +41,15 @@ var signerPattern = regexp.MustCompile(`^[UW][0-9A-Z]{1,40}$`)
 // SignTerms signs t with key for the person whose Slack user id is signer. An
 // SSH agent's key will do, and so will one on a token: it waits for the touch.
 func SignTerms(t Terms, signer string, key ssh.Signer) (Signature, error) {
+	return signTerms(t, signer, key, SignatureNamespace)
+}
+
+// SignRejection is SignTerms for who rejects them.
+func SignRejection(t Terms, signer string, key ssh.Signer) (Signature, error) {
+	return signTerms(t, signer, key, RejectionNamespace)
+}
+
+func signTerms(t Terms, signer string, key ssh.Signer, namespace string) (Signature, error) {
 	if !signerPattern.MatchString(signer) {
 		return Signature{}, fmt.Errorf("sign terms: %q is not a Slack user id", clip(signer))
 	}
@@ -48,7 +60,7 @@ func SignTerms(t Terms, signer string, key ssh.Signer) (Signature, error) {
 	if err != nil {
 		return Signature{}, fmt.Errorf("sign terms: %w", err)
 	}
-	made, err := sshsig.Sign(bytes.NewReader(payload), key, sshsig.HashSHA512, SignatureNamespace)
+	made, err := sshsig.Sign(bytes.NewReader(payload), key, sshsig.HashSHA512, namespace)
 	if err != nil {
 		return Signature{}, fmt.Errorf("sign terms: %w", err)
 	}
@@ -108,9 +120,18 @@ func checkKey(key ssh.PublicKey) error {
 	return fmt.Errorf("keys of type %s do not count", clip(key.Type()))
 }
 
-// Verify returns nil only if sig is by a key that s gives to sig.Signer, valid
-// at now, over exactly t. now is the API server's time; a zero one refuses.
+// Verify returns nil only if sig approves exactly t by a key that s gives to
+// sig.Signer, valid at now. now is the API server's time; a zero one refuses.
 func (s AllowedSigners) Verify(t Terms, sig Signature, now time.Time) error {
+	return s.verify(t, sig, now, SignatureNamespace)
+}
+
+// VerifyRejection is Verify for a signature that rejects t.
+func (s AllowedSigners) VerifyRejection(t Terms, sig Signature, now time.Time) error {
+	return s.verify(t, sig, now, RejectionNamespace)
+}
+
+func (s AllowedSigners) verify(t Terms, sig Signature, now time.Time, namespace string) error {
 	if now.IsZero() {
 		return errors.New("no time was given to compare the key's validity with")
 	}
@@ -126,10 +147,10 @@ func (s AllowedSigners) Verify(t Terms, sig Signature, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := entry.usable(now); err != nil {
+	if err := entry.usable(now, namespace); err != nil {
 		return err
 	}
-	if err := sshsig.Verify(bytes.NewReader(payload), parsed, entry.key, parsed.HashAlgorithm, SignatureNamespace); err != nil {
+	if err := sshsig.Verify(bytes.NewReader(payload), parsed, entry.key, parsed.HashAlgorithm, namespace); err != nil {
 		return fmt.Errorf("the signature of %s is not over these terms: %w", entry.who, err)
 	}
 	return nil

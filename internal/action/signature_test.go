@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -101,6 +102,29 @@ func signed(t testing.TB, terms Terms, who string, key ssh.Signer) Signature {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func TestARejectionApprovesNothingAndAnApprovalRejectsNothing(t *testing.T) {
+	key := newKey(t)
+	signers := allowed(t, line(alice, key.PublicKey()))
+	approval := signed(t, someTerms(), alice, key)
+	rejection, err := SignRejection(someTerms(), alice, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(signers.Verify(someTerms(), approval, at()), signers.VerifyRejection(someTerms(), rejection, at())); err != nil {
+		t.Fatal(err)
+	}
+	if signers.Verify(someTerms(), rejection, at()) == nil {
+		t.Error("a rejection approves")
+	}
+	if signers.VerifyRejection(someTerms(), approval, at()) == nil {
+		t.Error("an approval rejects")
+	}
+	bound := allowed(t, line(alice, key.PublicKey(), `namespaces="`+SignatureNamespace+`"`))
+	if bound.VerifyRejection(someTerms(), rejection, at()) == nil {
+		t.Error("a key that is for approvals rejects")
+	}
 }
 
 func someTerms() Terms { return NewTerms(actions()[SetImage], hashOf('f'), at().Add(10*time.Minute)) }

@@ -166,11 +166,11 @@ func (e allowedSigner) within(o allowedSigner) bool {
 
 func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
 
-// usable says whether the key counts at now, for approvals.
-func (e allowedSigner) usable(now time.Time) error {
+// usable says whether the key counts at now for signatures of namespace.
+func (e allowedSigner) usable(now time.Time, namespace string) error {
 	switch {
-	case len(e.namespaces) > 0 && !slices.Contains(e.namespaces, SignatureNamespace):
-		return fmt.Errorf("the allowed signers give %s this key for other purposes than %s", e.who, SignatureNamespace)
+	case len(e.namespaces) > 0 && !slices.Contains(e.namespaces, namespace):
+		return fmt.Errorf("the allowed signers give %s this key for other purposes than %s", e.who, namespace)
 	case !e.after.IsZero() && now.Before(e.after):
 		return fmt.Errorf("the key of %s is not valid before %s", e.who, e.after.Format(time.RFC3339))
 	case !e.before.IsZero() && !now.Before(e.before):

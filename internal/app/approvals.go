@@ -19,7 +19,7 @@ import (
 )
 
 // approvals is the gate's second way in, beside Slack: who signs the terms of an
-// offer with an SSH key approves it. It is reached through the API server's
+// offer with an SSH key approves or rejects it. It is reached through the API server's
 // proxy. Nothing here is secret, and nothing counts but a signature: who else
 // reaches the port can read what is offered.
 type approvals struct {
@@ -64,7 +64,8 @@ var incidentForm = regexp.MustCompile(`^i[0-9a-f]{12}$`)
 func (a *approvals) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/incidents/{id}", a.offer)
-	mux.HandleFunc("POST /v1/incidents/{id}/approvals", a.sign)
+	mux.HandleFunc("POST /v1/incidents/{id}/approvals", func(w http.ResponseWriter, r *http.Request) { a.sign(w, r, incident.Approve) })
+	mux.HandleFunc("POST /v1/incidents/{id}/rejections", func(w http.ResponseWriter, r *http.Request) { a.sign(w, r, incident.Reject) })
 	return http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.limit.Allow() {
 			http.Error(w, "too many requests: try again in a second", http.StatusTooManyRequests)
@@ -145,7 +146,7 @@ func stateOf(i incident.Incident) string {
 // sign writes a signature down as a press. Whether it counts is judged like
 // every other, with the keys as they are then; what is plainly wrong is refused
 // here already.
-func (a *approvals) sign(w http.ResponseWriter, r *http.Request) {
+func (a *approvals) sign(w http.ResponseWriter, r *http.Request, verb incident.Verb) {
 	i, ok := a.find(w, r)
 	if !ok {
 		return
@@ -162,13 +163,17 @@ func (a *approvals) sign(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "what was signed is not open for approval: "+stateOf(i), http.StatusConflict)
 		return
 	}
-	if err := a.signers().Verify(cur.Proposed.Terms, s.Signature, a.now()); err != nil {
+	verify := a.signers().Verify
+	if verb == incident.Reject {
+		verify = a.signers().VerifyRejection
+	}
+	if err := verify(cur.Proposed.Terms, s.Signature, a.now()); err != nil {
 		http.Error(w, "the signature does not count: "+err.Error(), http.StatusForbidden)
 		return
 	}
 	card, _ := i.Thread()
 	click := &incident.Clicked{
-		Click: "s" + shortSum(string(s.Digest), s.Signature.Signer, s.Signature.SSHSig), Verb: incident.Approve, Digest: s.Digest,
+		Click: "s" + shortSum(string(s.Digest), s.Signature.Signer, s.Signature.SSHSig), Verb: verb, Digest: s.Digest,
 		Person:  incident.Person{ID: s.Signature.Signer, Team: a.team},
 		Channel: card.Channel, Message: card.TS, PressedAt: a.now().UTC(),
 		Said: incident.Said{Via: incident.ViaSigned, Signature: &s.Signature, Reason: a.redactor.Redact(s.Reason)},

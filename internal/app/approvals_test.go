@@ -109,11 +109,16 @@ func (d *door) makeKey() string {
 
 func (d *door) post(id string, body any) (status int, said string) {
 	d.t.Helper()
+	return d.send(id+"/approvals", body)
+}
+
+func (d *door) send(path string, body any) (status int, said string) {
+	d.t.Helper()
 	raw, err := json.Marshal(body)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	res, err := http.Post(d.url+"/v1/incidents/"+id+"/approvals", "application/json", bytes.NewReader(raw))
+	res, err := http.Post(d.url+"/v1/incidents/"+path, "application/json", bytes.NewReader(raw))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -155,6 +160,26 @@ func TestASignatureIsWrittenDownAsAPressOfItsSigner(t *testing.T) {
 	}
 	if d.post(string(offeredID), d.signature("U1")); len(d.clicks()) != 1 {
 		t.Error("the same signature twice is two presses")
+	}
+}
+
+func TestARejectionIsWrittenDownAsOneAndIsNoApproval(t *testing.T) {
+	d := newDoor(t)
+	signature, err := action.SignRejection(d.terms, "U1", d.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rejection := Signed{Digest: d.digest, Signature: signature, Reason: "by hand"}
+	for path, body := range map[string]Signed{"/approvals": rejection, "/rejections": d.signature("U1")} {
+		if status, said := d.send(string(offeredID)+path, body); status != http.StatusForbidden || len(d.clicks()) != 0 {
+			t.Errorf("%s takes the other's signature: %d %s", path, status, said)
+		}
+	}
+	if status, said := d.send(string(offeredID)+"/rejections", rejection); status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, said)
+	}
+	if c := d.clicks(); len(c) != 1 || c[0].Verb != incident.Reject || c[0].Via != incident.ViaSigned || c[0].Reason.String() != "by hand" {
+		t.Errorf("%+v", c)
 	}
 }
 
@@ -218,7 +243,7 @@ func TestApproveShowsWhatItSignsAndSignsNothingUnasked(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		var out bytes.Buffer
-		err := Approve(ctx, ApproveOptions{
+		err := Answer(ctx, AnswerOptions{
 			Incident: id, Signer: "U1", Key: d.keyFile, GateURL: d.url, Wait: 100 * time.Millisecond,
 			Confirm: func(text string) (bool, error) { shown = text; return agree, nil },
 		}, &out)
@@ -263,7 +288,7 @@ func TestApproveTrustsNothingButWhatTheDigestCovers(t *testing.T) {
 	}))
 	defer liar.Close()
 	shown := ""
-	_ = Approve(t.Context(), ApproveOptions{
+	_ = Answer(t.Context(), AnswerOptions{
 		Incident: string(offeredID), Signer: "U1", Key: d.keyFile, GateURL: liar.URL, Wait: time.Millisecond,
 		Confirm: func(text string) (bool, error) { shown = text; return true, nil },
 	}, &bytes.Buffer{})

@@ -123,7 +123,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	rules.Policy = func() action.Hash { return ruled.live.Digest() }
 	effects := &respond.GateEffects{
 		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st),
-		Signers: ruled.Signers, Steering: ruled, Fresh: steered.Fresh,
+		Signers: ruled.Signers, Steering: ruled, Fresh: steered.Fresh, Cards: &respond.Cards{PerHour: s.CardsPerHour, Now: time.Now},
 	}
 	responder := respond.New(respond.Config{
 		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer,
@@ -136,6 +136,10 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		return err
 	}
 	effects.Policy = live
+	weather := &respond.Weather{Gate: responder, Cards: effects.Cards}
+	if err := weather.Recall(ctx); err != nil {
+		return err
+	}
 	helm := &respond.Helm{Thread: slack, Policy: live, Turn: steered.Turn, Now: time.Now, Alarm: slack.Rogue}
 	signed := &approvals{
 		load: responder.Load, write: responder.Append, signers: ruled.Signers, team: out.where.TeamID,
@@ -147,6 +151,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	group.Go(func() error { return steered.Run(ctx) })
 	group.Go(func() error { reconsider(ctx, responder, rules); return nil })
 	group.Go(func() error { chain.Run(ctx); return nil })
+	group.Go(func() error { weather.Run(ctx); return nil })
 	group.Go(func() error { return launcher.Run(ctx) })
 	group.Go(func() error { return responder.Run(ctx) })
 	group.Go(func() error { return slack.Run(ctx) })

@@ -35,6 +35,7 @@ type Settings struct {
 	Protected       string            `json:"protectedNamespaces" env:"PROTECTED_NAMESPACES"`
 	PolicyFile      string            `json:"policyFile" env:"POLICY_FILE"`
 	ChangesPerHour  int               `json:"changesPerHour" env:"CHANGES_PER_HOUR"`
+	CardsPerHour    int               `json:"cardsPerHour" env:"CARDS_PER_HOUR"`
 	ConfidenceFloor float64           `json:"confidenceFloor" env:"CONFIDENCE_FLOOR"`
 	ClusterName     string            `json:"clusterName" env:"CLUSTER_NAME"`
 	Instance        string            `json:"instance" env:"INSTANCE"`
@@ -73,7 +74,7 @@ type Settings struct {
 func DefaultSettings() Settings {
 	t := incident.DefaultTiming()
 	return Settings{
-		RemediationMode: string(incident.ModeOff), WatchNamespaces: "all", ChangesPerHour: 10, ConfidenceFloor: 0.75,
+		RemediationMode: string(incident.ModeOff), WatchNamespaces: "all", ChangesPerHour: 10, CardsPerHour: 60, ConfidenceFloor: 0.75,
 		Namespace: "countersign", ExecutorNS: "countersign-exec", KeysDir: "keys", StorePath: "countersign.log",
 		HoldImmediate: duration(t.Holds.Immediate), HoldSettling: duration(t.Holds.Settling), HoldPending: duration(t.Holds.Pending),
 		Debounce: duration(t.Debounce), ApprovalTTL: duration(t.Offer), VerifyWindow: duration(t.Verify),
@@ -105,6 +106,9 @@ func (s Settings) check() error {
 	}
 	if s.ChangesPerHour < 0 {
 		errs = append(errs, fmt.Errorf("CHANGES_PER_HOUR: %d is below 0; 0 allows no change at all", s.ChangesPerHour))
+	}
+	if s.CardsPerHour < 1 {
+		errs = append(errs, fmt.Errorf("CARDS_PER_HOUR: %d would announce nothing; use 1 or more", s.CardsPerHour))
 	}
 	if s.HealthPort < 0 || s.HealthPort > 65535 {
 		errs = append(errs, fmt.Errorf("HEALTH_PORT: %d is no port; 0 turns the health server off", s.HealthPort))

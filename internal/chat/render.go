@@ -32,6 +32,9 @@ func Render(i incident.Incident, o Options) ([]slack.Block, redact.Text) {
 	if i.Steered != nil {
 		return renderSteered(i, o)
 	}
+	if i.Storm != nil {
+		return renderStorm(i, o)
+	}
 	st := stageOf(i)
 	title := titleText(i, st)
 	blocks := []slack.Block{

@@ -14,6 +14,19 @@ func steer(t testing.TB, s incident.Steered) *story {
 	return (&story{t: t, at: noon()}).add(&s)
 }
 
+func storm(t testing.TB, s incident.Storm) *story {
+	t.Helper()
+	return (&story{t: t, at: noon()}).add(&s)
+}
+
+func tallies() incident.Storm {
+	return incident.Storm{
+		Since: noon(), Budget: 60, Waiting: 940,
+		Causes:     []incident.Tally{{Name: "image.not-found", Count: 900}, {Name: "oom.limit", Count: 30}, {Count: 10}},
+		Namespaces: []incident.Tally{{Name: "shop", Count: 935}, {Name: "<!channel>", Count: 5}},
+	}
+}
+
 // agree lets people agree to what was steered, or reject it.
 func (s *story) agree(p incident.Person, verb incident.Verb) *story {
 	s.t.Helper()
@@ -132,6 +145,8 @@ func gateStates(t testing.TB) []state {
 		{"policy-gone", done(steer(t, widerPolicy()).agree(alice, incident.Approve).agree(bob, incident.Approve).add(&incident.Adopted{Failure: redact.Literal("it was changed again since")})), off},
 		{"policy-rejected", done(steer(t, widerPolicy()).agree(bob, incident.Reject)), off},
 		{"policy-waits-shared-channel", done(steer(t, widerPolicy())), func(o *Options) { o.Shared = true }},
+		{"storm", done(storm(t, tallies())), off},
+		{"storm-over", done(storm(t, tallies()).add(&incident.Storm{Budget: 60, Over: true})), off},
 		{"signers-changed", done(steer(t, incident.Steered{What: incident.Signers, Old: hashOf('a'), New: hashOf('d')})), off},
 
 		{"halted", done(tell(t).looked(diagnosis()).add(halt)), nil},

@@ -16,6 +16,8 @@ func (i Incident) Apply(e Event) (Incident, error) {
 	switch b := e.Body.(type) {
 	case *Opened, *Asked, *Steered:
 		err = next.begin(e)
+	case *Storm:
+		err = next.storming(e, b)
 	default:
 		if i.ID == "" || i.ID != e.Incident {
 			return i, fmt.Errorf("%s before the incident is open", e.Type)

@@ -13,6 +13,11 @@ const reportPoll = 250 * time.Millisecond
 // updates a minute from the whole app; what changes faster is shown at once.
 const cardPace = time.Second
 
+// TurnPace is how often a finding whose card is over budget asks again.
+const TurnPace = 15 * time.Second
+
+var cardKey = fmt.Sprintf("%d:%s", DoCard, CardSlot)
+
 // maxTries bounds how often one finding is planned when its target keeps moving.
 const maxTries = 3
 
@@ -71,8 +76,14 @@ func (d *due) wake(t time.Time) {
 
 func (d *due) look() {
 	i, cur := d.i, d.i.Current()
+	card, posted := i.Thread()
+	if i.Storm != nil {
+		if i.Storm.Over && posted && card.Revision >= i.Revision {
+			d.add(Look, DoClose, "over")
+		}
+		return
+	}
 	if i.Steered != nil {
-		card, posted := i.Thread()
 		if i.Steered.first() || posted && card.Revision >= i.Revision && !i.Waiting() && !i.Agreeing() {
 			d.add(Look, DoClose, "announced")
 		}
@@ -157,6 +168,9 @@ func (rules Rules) AnnounceAt(i Incident) (time.Time, bool) {
 	if i.Steered != nil {
 		return i.OpenedAt, !i.Steered.first()
 	}
+	if i.Storm != nil {
+		return i.OpenedAt, true
+	}
 	if i.Inquiry != nil {
 		return i.OpenedAt, i.Diagnosis != nil || !i.ClearedAt.IsZero()
 	}
@@ -177,6 +191,10 @@ func (d *due) talk() {
 		t, ok := d.rules.AnnounceAt(i)
 		if !ok || i.Closed != "" || i.Inquiry == nil && !i.ClearedAt.IsZero() {
 			return // healed before anybody was told: silence
+		}
+		// A card that was tried for and is not there waits for its turn.
+		if last := d.ran(cardKey); !last.IsZero() && t.Before(last.Add(TurnPace)) {
+			t = last.Add(TurnPace)
 		}
 		d.at(t, Talk, DoCard, CardSlot)
 		return
@@ -210,7 +228,7 @@ func (d *due) act() {
 		d.add(Act, DoJudge, i.Clicks[0].Click)
 	case i.Agreeing():
 		d.add(Act, DoAdopt, string(i.Steered.New))
-	case i.Steered != nil:
+	case i.Steered != nil, i.Storm != nil:
 		return
 	case cur != nil && cur.Decided != nil && cur.Decided.Decision.Allow && cur.Launched == nil && cur.Lapsed == "":
 		if d.rules.Halted() != "" {

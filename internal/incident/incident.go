@@ -54,6 +54,8 @@ type Incident struct {
 	Agreed   []Person
 	Rejected *Person
 	Adopted  *Adopted
+
+	Storm *Storm // set in a stream that is no incident either
 }
 
 // Note is a line in the thread under the card, made once. Page are the ids of

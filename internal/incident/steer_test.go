@@ -314,3 +314,23 @@ func TestAStopIsAnnouncedAndClosedAndAFirstPolicyQuietly(t *testing.T) {
 	s.due(incident.Gate)
 	s.due(incident.Watcher, incident.DoClose)
 }
+
+func TestAStormIsCountedUntilItIsOverAndThenClosed(t *testing.T) {
+	s := newStory(t)
+	s.gate(&incident.Storm{Waiting: 900, Budget: 60})
+	s.due(incident.Gate, incident.DoCard)
+	s.posted()
+	s.gate(&incident.Storm{Waiting: 12, Budget: 60})
+	s.now = s.now.Add(time.Minute)
+	s.due(incident.Gate, incident.DoCard)
+	s.due(incident.Watcher)
+	s.gate(&incident.Storm{Budget: 60, Over: true})
+	s.refuses(incident.Gate, &incident.Storm{Waiting: 1}, "outside of its stream")
+	s.due(incident.Watcher)
+	s.posted()
+	s.due(incident.Watcher, incident.DoClose)
+
+	finding := newStory(t)
+	finding.open()
+	finding.refuses(incident.Gate, &incident.Storm{Waiting: 1}, "outside of its stream")
+}

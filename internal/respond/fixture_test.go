@@ -137,6 +137,7 @@ func newWorld(t *testing.T, set func(*policy.Settings)) *world {
 		Key:     action.SigningKey{ID: "k1", Private: ed25519.NewKeyFromSeed(make([]byte, 32))},
 		History: func(context.Context) ([]policy.Execution, error) { return nil, nil },
 		Fresh:   func(context.Context) (string, error) { return w.fresh, nil },
+		Cards:   &Cards{PerHour: 60, Now: clock},
 	}
 	w.gate = New(Config{Role: incident.Gate, Store: w.store, Effects: w.effects, Rules: rules, Sealer: sealer, Now: clock, Log: silent})
 	w.watcher = New(Config{Role: incident.Watcher, Store: w.store, Rules: rules, Now: clock, Log: silent})

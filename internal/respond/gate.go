@@ -58,6 +58,7 @@ type GateEffects struct {
 	Fresh func(ctx context.Context) (halt string, err error)
 	// History is what was executed lately, for quotas.
 	History func(ctx context.Context) ([]policy.Execution, error)
+	Cards   *Cards
 }
 
 // Run does one step.
@@ -89,6 +90,9 @@ func (g *GateEffects) Run(ctx context.Context, i incident.Incident, step inciden
 }
 
 func (g *GateEffects) card(ctx context.Context, i incident.Incident) ([]incident.Body, error) {
+	if _, posted := i.Thread(); !posted && !g.Cards.Admit(i) {
+		return nil, nil // it asks again in a while; the storm's card counts it
+	}
 	at, err := g.Thread.Card(ctx, i, i.Slots[incident.CardSlot])
 	if err != nil {
 		return nil, fmt.Errorf("card: %w", err)

@@ -76,7 +76,7 @@ func (r *Responder) breakGlass(ctx context.Context, c chat.Command, h *Helm) red
 	switch {
 	case err != nil:
 		return redact.Literal("The incident cannot be read now, so nothing was done.")
-	case i.ID == "" || i.Closed != "" || i.Inquiry != nil || i.Steered != nil:
+	case i.ID == "" || i.Closed != "" || i.Inquiry != nil || i.Steered != nil || i.Storm != nil:
 		return redact.Sprintf("There is no open incident %s.", redact.Name(string(c.Incident)))
 	case c.Reason.IsEmpty():
 		return redact.Literal("Breaking the glass needs a reason: break-glass INCIDENT REASON")

@@ -428,22 +428,7 @@ func TestASignedVoteCountsWhileSlackIsDownAndAPressWaits(t *testing.T) {
 	w := newWorld(t, nil)
 	w.offered()
 	cur := w.load().Current()
-	public, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := ssh.NewPublicKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signers, err := action.ParseAllowedSigners("U1 " + string(ssh.MarshalAuthorizedKey(line)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, signers := keyOf(t, "U1")
 	w.effects.Signers = func() action.AllowedSigners { return signers }
 	signature, err := action.SignTerms(cur.Proposed.Terms, "U1", key)
 	if err != nil {
@@ -469,5 +454,58 @@ func TestASignedVoteCountsWhileSlackIsDownAndAPressWaits(t *testing.T) {
 	order, err := action.DecodeOrder(w.load().Current().Launched.Order)
 	if err != nil || len(order.Signatures) != 1 || order.Signatures[0].Signer != "U1" {
 		t.Errorf("%+v %v", order.Signatures, err)
+	}
+}
+
+// keyOf makes a key and the list that allows it for one person.
+func keyOf(t *testing.T, who string) (ssh.Signer, action.AllowedSigners) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signers, err := action.ParseAllowedSigners(who + " " + string(ssh.MarshalAuthorizedKey(line)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, signers
+}
+
+func TestASignedRejectionWithdrawsTheOfferWhileSlackIsDown(t *testing.T) {
+	w := newWorld(t, nil)
+	w.offered()
+	cur := w.load().Current()
+	key, signers := keyOf(t, "U1")
+	w.effects.Signers = func() action.AllowedSigners { return signers }
+	approval, err := action.SignTerms(cur.Proposed.Terms, "U1", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rejection, err := action.SignRejection(cur.Proposed.Terms, "U1", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	press := func(click string, verb incident.Verb, s action.Signature) {
+		w.says(w.gate, &incident.Clicked{Click: click, Verb: verb, Digest: cur.Proposed.Digest, Person: alice, PressedAt: w.now,
+			Said: incident.Said{Via: incident.ViaSigned, Signature: &s}})
+		w.act(incident.DoJudge)
+	}
+	press("s1", incident.Approve, rejection)
+	press("s2", incident.Reject, approval)
+	if cur := w.load().Current(); !cur.Open() || len(cur.Votes) != 0 {
+		t.Fatalf("a signature counts as what it does not say: %+v", cur)
+	}
+	w.thread.err = errors.New("Slack is down")
+	press("s3", incident.Reject, rejection)
+	if cur := w.load().Current(); cur.Lapsed != "rejected" {
+		t.Errorf("%+v, told %q", cur, w.thread.told())
 	}
 }

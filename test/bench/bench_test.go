@@ -44,7 +44,7 @@ func TestBench(t *testing.T) {
 		Name: "bench", Namespaces: []string{faultsNS, pressesNS},
 		// The durations of the loop are the defaults. More changes than an hour
 		// of one namespace may have are approved here.
-		Env: map[string]string{"CHANGES_PER_HOUR": "1000"},
+		Env: map[string]string{"CHANGES_PER_HOUR": "1000", "CARDS_PER_HOUR": "1000"},
 		// The cards of twenty approvals at two a second are more than one
 		// channel of Slack takes; the faults come slowly enough for its limits.
 		Slack: slackstub.Config{Limits: slackstub.Limits{PostBurst: 60, TierBurst: 1000}},

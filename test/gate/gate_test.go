@@ -29,6 +29,7 @@ import (
 var (
 	approvals = flag.Int("approvals", 150, "approvals of the volume run")
 	troubled  = flag.Int("troubled", 50, "approvals of the run in which everything fails")
+	storm     = flag.Int("storm", 120, "workloads that break at once")
 	within    = flag.Duration("within", 20*time.Minute, "how long one run may take")
 	share     = flag.Float64("share", 0.05, "share of requests, frames and presses that are spoilt in the volume run")
 	inFlight  = flag.Int("in-flight", 40, "incidents at a time")

@@ -62,7 +62,7 @@ type stage struct {
 func quick() map[string]string {
 	return map[string]string{
 		"HOLD_IMMEDIATE": "0s", "HOLD_SETTLING": "0s", "HOLD_PENDING": "0s", "DEBOUNCE": "20s", "VERIFY_WINDOW": "1s",
-		"UNDO_WINDOW": "0s", "QUIET_PERIOD": "0s", "CHANGES_PER_HOUR": "1000000", "LOG_LEVEL": "info",
+		"UNDO_WINDOW": "0s", "QUIET_PERIOD": "0s", "CHANGES_PER_HOUR": "1000000", "CARDS_PER_HOUR": "1000000", "LOG_LEVEL": "info",
 	}
 }
 

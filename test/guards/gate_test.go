@@ -2,6 +2,7 @@ package guards_test
 
 const (
 	judgeFile  = "internal/respond/judge.go"
+	standFile  = "internal/respond/standing.go"
 	launchFile = "internal/respond/execute.go"
 	steerFile  = "internal/respond/steer.go"
 	helmFile   = "internal/respond/helm.go"
@@ -11,37 +12,37 @@ const (
 // gateGuards are those of the gate's steps.
 var gateGuards = []guard{
 	{
-		id: "genuine", says: "A press counts only from the card as we posted it", threat: rowToken, file: judgeFile,
+		id: "genuine", says: "A press counts only from the card as we posted it", threat: rowToken, file: standFile,
 		out: `!click.Genuine || click.Channel != card.Channel || click.Message != card.TS {`,
 		in:  `click.Channel != card.Channel || click.Message != card.TS {`,
 		red: []string{"TestAPressThatDoesNotCountIsAnsweredInOneSentenceAndChangesNothing"},
 	},
 	{
-		id: "genuine-channel", says: "A press counts only in the card's channel", threat: rowToken, file: judgeFile,
+		id: "genuine-channel", says: "A press counts only in the card's channel", threat: rowToken, file: standFile,
 		out: ` || click.Channel != card.Channel || `,
 		in:  ` || `,
 		red: []string{"TestAPressThatDoesNotCountIsAnsweredInOneSentenceAndChangesNothing"},
 	},
 	{
-		id: "genuine-message", says: "A press counts only on the card's message", threat: rowToken, file: judgeFile,
+		id: "genuine-message", says: "A press counts only on the card's message", threat: rowToken, file: standFile,
 		out: ` || click.Message != card.TS {`,
 		in:  ` {`,
 		red: []string{"TestAPressThatDoesNotCountIsAnsweredInOneSentenceAndChangesNothing"},
 	},
 	{
-		id: "press-policy", says: "A press under another policy than the offer's does not count", threat: rowPolicy, file: judgeFile,
+		id: "press-policy", says: "A press under another policy than the offer's does not count", threat: rowPolicy, file: standFile,
 		out: `case cur.Proposed.Terms.Policy != g.Policy.Digest():`,
 		in:  `case false:`,
 		red: []string{"TestAPressThatDoesNotCountIsAnsweredInOneSentenceAndChangesNothing"},
 	},
 	{
-		id: "press-in-time", says: "A press after the expiry does not count", threat: rowMoved, file: judgeFile,
+		id: "press-in-time", says: "A press after the expiry does not count", threat: rowMoved, file: standFile,
 		out: `case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt), !now.Before(cur.Proposed.Terms.ExpiresAt):`,
 		in:  `case !now.Before(cur.Proposed.Terms.ExpiresAt):`,
 		red: []string{"TestAPressThatDoesNotCountIsAnsweredInOneSentenceAndChangesNothing"},
 	},
 	{
-		id: "judged-in-time", says: "A press in time that is judged too late does not count", threat: rowMoved, file: judgeFile,
+		id: "judged-in-time", says: "A press in time that is judged too late does not count", threat: rowMoved, file: standFile,
 		out: `case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt), !now.Before(cur.Proposed.Terms.ExpiresAt):`,
 		in:  `case !click.PressedAt.Before(cur.Proposed.Terms.ExpiresAt):`,
 		red: []string{"TestAPressThatDoesNotCountIsAnsweredInOneSentenceAndChangesNothing"},
@@ -71,25 +72,25 @@ var gateGuards = []guard{
 		red: []string{"TestAnEmptyApproverListMeansNobody"},
 	},
 	{
-		id: "vote-counted", says: "Who has voted is told so, and counts once", threat: rowReplay, file: judgeFile,
+		id: "vote-counted", says: "Who has voted is told so, and counts once", threat: rowReplay, file: standFile,
 		out: `if v.Person.Is(click.Person) && (click.Signature == nil || v.Signature != nil) {`,
 		in:  `if v.Person.Is(click.Person) && false {`,
 		red: []string{"TestAQuorumOfTwoNeedsTwoPeople"},
 	},
 	{
-		id: "decided-once", says: "What was decided is not decided again", threat: rowReplay, file: judgeFile,
+		id: "decided-once", says: "What was decided is not decided again", threat: rowReplay, file: standFile,
 		out: `case cur.Decided != nil || cur.Launched != nil:`,
 		in:  `case false:`,
 		red: []string{"TestAQuorumOfTwoNeedsTwoPeople"},
 	},
 	{
-		id: "edit-valid", says: "What a form brings is the same kind of change, in form", threat: rowEdit, file: judgeFile,
+		id: "edit-valid", says: "What a form brings is the same kind of change, in form", threat: rowEdit, file: standFile,
 		out: `if err := edited.Validate(); err != nil {`,
 		in:  `if err := edited.Validate(); err != nil && false {`,
 		red: []string{"TestAnEditThatMakesNoSenseIsAnsweredAndTheOfferStands"},
 	},
 	{
-		id: "edit-only-value", says: "An edit changes the new value and nothing else", threat: rowEdit, file: judgeFile,
+		id: "edit-only-value", says: "An edit changes the new value and nothing else", threat: rowEdit, file: standFile,
 		out: `	if same {`,
 		in:  `	if same || true {`,
 		red: []string{"TestAnEditThatMakesNoSenseIsAnsweredAndTheOfferStands"},
@@ -101,7 +102,7 @@ var gateGuards = []guard{
 		red: []string{"TestAnEditIsRehearsedOfferedUnderItsOwnDigestAndNeedsSomebodyElse"},
 	},
 	{
-		id: "halt-press", says: "No press but a rejection counts during a halt", threat: rowStop, file: judgeFile,
+		id: "halt-press", says: "No press but a rejection counts during a halt", threat: rowStop, file: standFile,
 		out: `if why := g.Rules.Halted(); why != "" && click.Verb != incident.Reject {`,
 		in:  `if why := g.Rules.Halted(); false {`,
 		red: []string{"TestDuringAHaltNothingIsOfferedOrderedOrCreated"},

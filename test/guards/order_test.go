@@ -113,9 +113,15 @@ var orderGuards = []guard{
 	},
 	{
 		id: "signature", says: "A signature outside Slack is over exactly these terms", threat: rowSecond, file: signFile,
-		out: `parsed.HashAlgorithm, SignatureNamespace); err != nil {`,
-		in:  `parsed.HashAlgorithm, SignatureNamespace); err != nil && false {`,
+		out: `parsed.HashAlgorithm, namespace); err != nil {`,
+		in:  `parsed.HashAlgorithm, namespace); err != nil && false {`,
 		red: []string{"TestASignatureThatProvesNothingDoesNotCount"},
+	},
+	{
+		id: "rejection-apart", says: "A signature that rejects approves nothing", threat: rowSecond, file: signFile,
+		out: `RejectionNamespace = "countersign-rejection"`,
+		in:  `RejectionNamespace = SignatureNamespace`,
+		red: []string{"TestARejectionApprovesNothingAndAnApprovalRejectsNothing"},
 	},
 	{
 		id: "signature-key", says: "A signature is by a key that the allowed signers give to its signer", threat: rowSecond, file: signersFile,
@@ -124,9 +130,9 @@ var orderGuards = []guard{
 		red: []string{"TestASignatureThatProvesNothingDoesNotCount"},
 	},
 	{
-		id: "signature-valid-then", says: "A key counts within its time and for approvals only", threat: rowSecond, file: signFile,
-		out: `if err := entry.usable(now); err != nil {`,
-		in:  `if err := entry.usable(now); err != nil && false {`,
+		id: "signature-valid-then", says: "A key counts within its time and for what it is allowed for", threat: rowSecond, file: signFile,
+		out: `if err := entry.usable(now, namespace); err != nil {`,
+		in:  `if err := entry.usable(now, namespace); err != nil && false {`,
 		red: []string{"TestASignatureThatProvesNothingDoesNotCount"},
 	},
 	{

@@ -63,9 +63,10 @@ var innocent = map[string]string{
 var readings = map[string]string{
 	"cmd/countersign/look.go os.Getenv":   "NO_COLOR: colours only",
 	"cmd/countersign/run.go os.LookupEnv": "the settings, each of which is checked and printed by config print",
-	"cmd/countersign/steer.go os.Getenv":  "USER and COUNTERSIGN_SIGNER: who a person says to be; neither is believed",
+	"cmd/countersign/answer.go os.Getenv": "COUNTERSIGN_SIGNER: who a person says to be; it is not believed",
+	"cmd/countersign/steer.go os.Getenv":  "USER: who a person says to be; it is not believed",
 	"cmd/executor/main.go os.Getenv":      "COUNTERSIGN_ORDER: the signed order",
-	"internal/app/approve.go os.Getenv":   "SSH_AUTH_SOCK: where the person's own agent is",
+	"internal/app/sshkey.go os.Getenv":    "SSH_AUTH_SOCK: where the person's own agent is",
 	"cmd/sandbox/demo.go os.Getenv":       "the demo's model key; the sandbox is no part of an installation",
 }
 

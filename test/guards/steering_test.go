@@ -24,7 +24,7 @@ var steeringGuards = []guard{
 	},
 	{
 		id: "signature-at-the-door", says: "Only a good signature is written down as a press", threat: rowSecond, file: "internal/app/approvals.go",
-		out: `if err := a.signers().Verify(cur.Proposed.Terms, s.Signature, a.now()); err != nil {`,
+		out: `if err := verify(cur.Proposed.Terms, s.Signature, a.now()); err != nil {`,
 		in:  `if err := error(nil); err != nil {`,
 		red: []string{"TestWhatIsNoGoodSignatureIsRefusedAndWritesNothing"},
 	},
@@ -33,6 +33,12 @@ var steeringGuards = []guard{
 		out: `if cur == nil || !cur.Open() {`,
 		in:  `if cur == nil {`,
 		red: []string{"TestASignatureOnAnOfferThatLapsedIsRefused"},
+	},
+	{
+		id: "cards-bounded", says: "A storm gets a bounded number of cards", threat: rowFatigue, file: "internal/respond/cards.go",
+		out: `if len(c.given)+older < c.PerHour {`,
+		in:  `if true {`,
+		red: []string{"TestAStormIsABoundedNumberOfCardsAndNothingIsDropped", "TestTheOldestHaveTheirTurnFirstAndQuestionsHaveNone"},
 	},
 	{
 		id: "signature-identifies", says: "While Slack is down only a good signature identifies", threat: rowSecond, file: judgeFile,
