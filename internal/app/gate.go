@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,6 @@ import (
 	"github.com/countersign-dev/countersign/internal/admission"
 	"github.com/countersign-dev/countersign/internal/audit"
 	"github.com/countersign-dev/countersign/internal/chat"
-	"github.com/countersign-dev/countersign/internal/doctor"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/jobs"
 	"github.com/countersign-dev/countersign/internal/policy"
@@ -112,14 +110,8 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	if err != nil {
 		return err
 	}
-	rules.Halt = func() string { return cmp.Or(steered.Halt(), fence(), chain.Halt()) }
-	rules.Hold = func() bool {
-		switch rules.Halt() {
-		case switchUnread, doctor.BeingProven, audit.NotCompared:
-			return true
-		}
-		return false
-	}
+	reasons := halts{kill: steered.Halt, fence: fence, audit: chain.Halt}
+	rules.Halt, rules.Hold = reasons.Halt, reasons.Hold
 	rules.Policy = func() action.Hash { return ruled.live.Digest() }
 	effects := &respond.GateEffects{
 		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st),

@@ -1,6 +1,9 @@
 package guards_test
 
-const steeringFile = "internal/app/steering.go"
+const (
+	steeringFile = "internal/app/steering.go"
+	haltFile     = "internal/app/halt.go"
+)
 
 // steeringGuards are those of what people steer, and of the settings.
 var steeringGuards = []guard{
@@ -33,6 +36,30 @@ var steeringGuards = []guard{
 		out: `if cur == nil || !cur.Open() {`,
 		in:  `if cur == nil {`,
 		red: []string{"TestASignatureOnAnOfferThatLapsedIsRefused"},
+	},
+	{
+		id: "halts-kill", says: "The kill switch halts the gate", threat: rowStop, file: haltFile,
+		out: `cmp.Or(h.kill(), h.fence(), h.audit())`,
+		in:  `cmp.Or(h.fence(), h.audit())`,
+		red: []string{"TestEachReasonHaltsAndOnlyThoseOfAStartHold"},
+	},
+	{
+		id: "halts-fence", says: "An unproven fence halts the gate", threat: rowWall, file: haltFile,
+		out: `cmp.Or(h.kill(), h.fence(), h.audit())`,
+		in:  `cmp.Or(h.kill(), h.audit())`,
+		red: []string{"TestEachReasonHaltsAndOnlyThoseOfAStartHold"},
+	},
+	{
+		id: "halts-audit", says: "A log that lags or has lost something halts the gate", threat: rowForgets, file: haltFile,
+		out: `cmp.Or(h.kill(), h.fence(), h.audit())`,
+		in:  `cmp.Or(h.kill(), h.fence())`,
+		red: []string{"TestEachReasonHaltsAndOnlyThoseOfAStartHold"},
+	},
+	{
+		id: "halt-fresh-read", says: "A switch that cannot be read at that moment is no permission", threat: rowStop, file: "internal/app/control.go",
+		out: "	if err != nil {\n		return \"\", fmt.Errorf(\"read the kill switch: %w\", err)\n	}\n",
+		in:  "	if err != nil {\n		return \"\", nil\n	}\n",
+		red: []string{"TestBeforeAJobTheClusterItselfIsAskedForTheSwitch"},
 	},
 	{
 		id: "cards-bounded", says: "A storm gets a bounded number of cards", threat: rowFatigue, file: "internal/respond/cards.go",
