@@ -91,7 +91,9 @@ func (x *trouble) run(ctx context.Context) {
 		e := deck[n]
 		deck = append(deck[:n], deck[n+1:]...)
 		x.made[e.what]++
+		began := time.Now()
 		e.do(ctx)
+		x.Logf("%s, for %s: %s", began.Format("15:04:05.0"), time.Since(began).Round(100*time.Millisecond), e.what)
 		// A gate that was started proves its fence before it offers anything.
 		sleep(ctx, time.Duration(5000+x.dice.n(15000))*time.Millisecond)
 		if x.accept(ctx) {
