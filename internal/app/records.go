@@ -186,7 +186,7 @@ func IncidentList(ctx context.Context, s Settings, w io.Writer) error {
 	}
 	var all []incident.Incident
 	for _, id := range ids {
-		records, err := st.Load(ctx, id)
+		records, err := st.After(ctx, id, 0)
 		if err != nil {
 			return err
 		}
@@ -217,7 +217,7 @@ func IncidentExport(ctx context.Context, s Settings, id string, w io.Writer) err
 	if err != nil {
 		return err
 	}
-	records, err := st.Load(ctx, incident.ID(id))
+	records, err := st.After(ctx, incident.ID(id), 0)
 	if err != nil {
 		return err
 	}

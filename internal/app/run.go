@@ -117,7 +117,7 @@ func connection(role, path string, s Settings) (*rest.Config, error) {
 	}
 	if path == "" {
 		if cfg, err := rest.InClusterConfig(); err == nil {
-			return cfg, nil
+			return unthrottled(cfg), nil
 		}
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
@@ -128,5 +128,13 @@ func connection(role, path string, s Settings) (*rest.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no way to the API server for the %s (set KUBECONFIG, or %s_KUBECONFIG): %w", role, role, err)
 	}
-	return cfg, nil
+	return unthrottled(cfg), nil
+}
+
+// unthrottled lifts client-go's default of 5 requests a second, which would let
+// approvals queue in a storm. The server's own priority and fairness is what
+// protects it.
+func unthrottled(cfg *rest.Config) *rest.Config {
+	cfg.QPS, cfg.Burst = 200, 400
+	return cfg
 }

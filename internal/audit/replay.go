@@ -15,7 +15,8 @@ import (
 
 // Store is where the records of a running installation are.
 type Store interface {
-	Load(ctx context.Context, id incident.ID) ([]incident.Record, error)
+	// After returns the incident's records after the first n.
+	After(ctx context.Context, id incident.ID, n int) ([]incident.Record, error)
 }
 
 // Replayed is what an export's records add up to. Problems is empty when every
@@ -63,7 +64,7 @@ func Replay(ctx context.Context, r io.Reader, sealer *incident.Sealer, store Sto
 	for _, id := range order {
 		rebuilt, problem := rebuild(id, records[id], sealer)
 		if problem == "" && store != nil {
-			live, err := store.Load(ctx, id)
+			live, err := store.After(ctx, id, 0)
 			if err != nil {
 				return Replayed{}, err
 			}
@@ -87,7 +88,7 @@ func rebuild(id incident.ID, records []incident.Record, sealer *incident.Sealer)
 	}
 	var stepwise incident.Incident
 	for n := range whole.Version {
-		if stepwise, bad = stepwise.Follow(records[:n+1], sealer); len(bad) > 0 {
+		if stepwise, bad = stepwise.Follow(records[max(n-1, 0):n+1], sealer); len(bad) > 0 {
 			return out, fmt.Sprintf("record %d is not trusted when it is read alone: %s", n+1, bad[0].Reason)
 		}
 	}

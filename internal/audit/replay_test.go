@@ -15,11 +15,11 @@ import (
 // streams is a store's records by incident.
 type streams map[incident.ID][]incident.Record
 
-func (s streams) Load(_ context.Context, id incident.ID) ([]incident.Record, error) {
+func (s streams) After(_ context.Context, id incident.ID, n int) ([]incident.Record, error) {
 	if s == nil {
 		return nil, errDown
 	}
-	return s[id], nil
+	return s[id][n:], nil
 }
 
 func streamsOf(records []incident.Record) streams {

@@ -186,28 +186,33 @@ func Replay(records []Record, sealer *Sealer) (Incident, []Untrusted) {
 	return Incident{}.Follow(records, sealer)
 }
 
-// Follow goes on where i stands: records are all of the incident's, and those up
-// to i.Version are the ones that made i. If they are not (the store was changed
-// under us), everything is set aside.
+// Follow goes on where i stands: records are the last that i is made of, and
+// what came after it. If the first is not that one (the store was changed under
+// us), everything is set aside.
 func (i Incident) Follow(records []Record, sealer *Sealer) (Incident, []Untrusted) {
-	if len(records) < i.Version || i.Version > 0 && records[i.Version-1].Hash() != i.Head {
-		return i, setAside(0, len(records), "the records are not those that were read before")
+	if i.Version > 0 {
+		if len(records) == 0 || records[0].Hash() != i.Head {
+			return i, setAside(i.Version, len(records), "the records are not those that were read before")
+		}
+		records = records[1:]
 	}
 	state := i
-	for n := i.Version; n < len(records); n++ {
-		next, reason := state.follow(records[n], sealer)
+	for n, r := range records {
+		next, reason := state.follow(r, sealer)
 		if reason != "" {
-			return state, setAside(n, len(records), reason)
+			return state, setAside(i.Version+n+1, len(records)-n, reason)
 		}
 		state = next
 	}
 	return state, nil
 }
 
-func setAside(from, to int, reason string) []Untrusted {
-	bad := []Untrusted{{Version: from + 1, Reason: reason}}
-	for n := from + 1; n < to; n++ {
-		bad = append(bad, Untrusted{Version: n + 1, Reason: "it rests on an untrusted event"})
+// setAside gives the reason to the record of a version and sets those after it
+// aside with it, n in all.
+func setAside(version, n int, reason string) []Untrusted {
+	bad := []Untrusted{{Version: version, Reason: reason}}
+	for k := 1; k < n; k++ {
+		bad = append(bad, Untrusted{Version: version + k, Reason: "it rests on an untrusted event"})
 	}
 	return bad
 }

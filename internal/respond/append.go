@@ -15,7 +15,8 @@ func (r *Responder) Load(ctx context.Context, id incident.ID) (incident.Incident
 	r.mu.Lock()
 	known := r.known[id]
 	r.mu.Unlock()
-	records, err := r.cfg.Store.Load(ctx, id)
+	// The last one again: it has to be the same still.
+	records, err := r.cfg.Store.After(ctx, id, max(known.Version-1, 0))
 	if err != nil {
 		return incident.Incident{}, err
 	}

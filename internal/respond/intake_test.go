@@ -77,12 +77,12 @@ type stuck struct {
 	load bool
 }
 
-func (s stuck) Load(ctx context.Context, id incident.ID) ([]incident.Record, error) {
+func (s stuck) After(ctx context.Context, id incident.ID, n int) ([]incident.Record, error) {
 	if s.load {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return s.File.Load(ctx, id)
+	return s.File.After(ctx, id, n)
 }
 
 func (s stuck) Append(ctx context.Context, _ int, _ ...incident.Record) error {

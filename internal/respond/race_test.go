@@ -77,8 +77,8 @@ type slow struct {
 	meantime func()
 }
 
-func (s *slow) Load(ctx context.Context, id incident.ID) ([]incident.Record, error) {
-	records, err := s.File.Load(ctx, id)
+func (s *slow) After(ctx context.Context, id incident.ID, n int) ([]incident.Record, error) {
+	records, err := s.File.After(ctx, id, n)
 	if f := s.meantime; f != nil {
 		s.meantime = nil
 		f()
@@ -111,7 +111,7 @@ func TestAReadThatIsOvertakenByAYoungerOneIsStillTrusted(t *testing.T) {
 func TestRecordsThatWereRolledBackUnderARunningProcessAreNotTrusted(t *testing.T) {
 	w := newWorld(t, nil)
 	w.offered()
-	records, err := w.store.Load(t.Context(), theID)
+	records, err := w.store.After(t.Context(), theID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +141,8 @@ type elsewhere struct {
 	from incident.ID
 }
 
-func (e elsewhere) Load(ctx context.Context, _ incident.ID) ([]incident.Record, error) {
-	return e.Store.Load(ctx, e.from)
+func (e elsewhere) After(ctx context.Context, _ incident.ID, n int) ([]incident.Record, error) {
+	return e.Store.After(ctx, e.from, n)
 }
 
 func TestAnIncidentsRecordsInThePlaceOfAnothersAreNotTrusted(t *testing.T) {

@@ -21,7 +21,9 @@ type Store interface {
 	// Append adds records after the given version, all or none;
 	// incident.ErrConflict when the incident has moved on.
 	Append(ctx context.Context, after int, records ...incident.Record) error
-	Load(ctx context.Context, id incident.ID) ([]incident.Record, error)
+	// After returns the incident's records after the first n; none for an
+	// unknown one.
+	After(ctx context.Context, id incident.ID, n int) ([]incident.Record, error)
 	// Live lists the incidents that are open or were closed within keep.
 	Live(ctx context.Context, keep time.Duration) ([]incident.ID, error)
 	// Changes delivers the ids of incidents that somebody appended to, until

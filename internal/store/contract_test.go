@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ import (
 type contract interface {
 	Open(ctx context.Context, fingerprint string, first incident.Record) (incident.ID, bool, error)
 	Append(ctx context.Context, after int, records ...incident.Record) error
-	Load(ctx context.Context, id incident.ID) ([]incident.Record, error)
+	After(ctx context.Context, id incident.ID, n int) ([]incident.Record, error)
 	Log(ctx context.Context, n, limit int) ([]incident.Record, error)
 	Live(ctx context.Context, keep time.Duration) ([]incident.ID, error)
 	Changes(ctx context.Context) (<-chan incident.ID, error)
@@ -134,9 +135,16 @@ func TestAppendIsCompareAndSwapAllOrNothing(t *testing.T) {
 		if err := s.Append(ctx, 3, record(t, "i1", 3, &incident.Signalled{}), record(t, "i1", 7, &incident.Signalled{})); err == nil {
 			t.Fatal("an append with a gap was taken")
 		}
-		got, err := s.Load(ctx, "i1")
+		got, err := s.After(ctx, "i1", 0)
 		if err != nil || len(got) != 3 {
 			t.Fatalf("%d records, %v", len(got), err)
+		}
+		for n := range 5 {
+			tail, err := s.After(ctx, "i1", n)
+			want := got[min(n, len(got)):]
+			if err != nil || len(tail) != len(want) || len(want) > 0 && !reflect.DeepEqual(tail, want) {
+				t.Fatalf("after %d: %+v, %v", n, tail, err)
+			}
 		}
 		for n, r := range got {
 			if r.Version != n+1 || r.Incident != "i1" || n > 0 && string(r.Raw) != string(two[n-1].Raw) || n > 0 && r.Type != two[n-1].Type {
@@ -157,7 +165,7 @@ func TestOfManyWritersOneWinsEachVersion(t *testing.T) {
 		for range writers {
 			done.Go(func() {
 				for won := 0; won < each; {
-					have, err := s.Load(ctx, "i1")
+					have, err := s.After(ctx, "i1", 0)
 					if err != nil {
 						t.Error(err)
 						return
@@ -174,7 +182,7 @@ func TestOfManyWritersOneWinsEachVersion(t *testing.T) {
 			})
 		}
 		done.Wait()
-		if got, _ := s.Load(ctx, "i1"); len(got) != 1+writers*each {
+		if got, _ := s.After(ctx, "i1", 0); len(got) != 1+writers*each {
 			t.Fatalf("%d records, want %d", len(got), 1+writers*each)
 		}
 	})

@@ -214,12 +214,13 @@ func (s *File) at(n int) (line, error) {
 	return l, nil
 }
 
-// Load returns an incident's records; none for an unknown one.
-func (s *File) Load(_ context.Context, id incident.ID) ([]incident.Record, error) {
+// After returns an incident's records after the first n; none for an unknown one.
+func (s *File) After(_ context.Context, id incident.ID, n int) ([]incident.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var records []incident.Record
-	for _, n := range s.index.of[id] {
+	places := s.index.of[id]
+	for _, n := range places[min(n, len(places)):] {
 		l, err := s.at(n)
 		if err != nil {
 			return nil, err

@@ -40,7 +40,7 @@ func TestAFileIsReadAgainAndDropsOnlyAHalfWrittenLastRecord(t *testing.T) {
 		if err != nil {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
-		if got, _ := s.Load(ctx, "i1"); len(got) != 1 {
+		if got, _ := s.After(ctx, "i1", 0); len(got) != 1 {
 			t.Fatalf("cut at %d: %d records", cut, len(got))
 		}
 		if err := s.Append(ctx, 1, record(t, "i1", 1, &incident.Cleared{})); err != nil {

@@ -111,17 +111,17 @@ func (s *Redis) Append(ctx context.Context, after int, records ...incident.Recor
 	return nil
 }
 
-// Load returns an incident's records; none for an unknown one.
-func (s *Redis) Load(ctx context.Context, id incident.ID) ([]incident.Record, error) {
-	raws, err := s.client.LRange(ctx, s.stream(id), 0, -1).Result()
+// After returns an incident's records after the first n; none for an unknown one.
+func (s *Redis) After(ctx context.Context, id incident.ID, n int) ([]incident.Record, error) {
+	raws, err := s.client.LRange(ctx, s.stream(id), int64(n), -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read incident %s from Redis: %w", id, err)
 	}
 	records := make([]incident.Record, len(raws))
-	for n, raw := range raws {
-		records[n] = incident.Record{Incident: id, Version: n + 1, Raw: []byte(raw)}
-		if e, err := incident.Decode(records[n].Raw); err == nil {
-			records[n].Type = e.Type
+	for k, raw := range raws {
+		records[k] = incident.Record{Incident: id, Version: n + k + 1, Raw: []byte(raw)}
+		if e, err := incident.Decode(records[k].Raw); err == nil {
+			records[k].Type = e.Type
 		}
 	}
 	return records, nil
