@@ -25,6 +25,7 @@ import (
 type approvals struct {
 	load     func(ctx context.Context, id incident.ID) (incident.Incident, error)
 	write    func(ctx context.Context, id incident.ID, bodies ...incident.Body) error
+	vouch    func(ctx context.Context) error // as for a press in Slack
 	signers  func() action.AllowedSigners
 	team     string // of the workspace; with the signer's id it names a person
 	redactor *redact.Redactor
@@ -185,6 +186,11 @@ func (a *approvals) sign(w http.ResponseWriter, r *http.Request, verb incident.V
 	if err := a.write(r.Context(), i.ID, click); err != nil {
 		a.log.Warn("a signature could not be written down", "incident", i.ID, "err", err)
 		http.Error(w, "the signature could not be written down, so it does not count: try again", http.StatusServiceUnavailable)
+		return
+	}
+	if err := a.vouch(r.Context()); err != nil {
+		a.log.Warn("a signature is written down and not vouched for", "incident", i.ID, "err", err)
+		http.Error(w, "the signature is written down, but could be lost unnoticed: look whether it counts, and sign again if not", http.StatusServiceUnavailable)
 		return
 	}
 	answer(w, http.StatusAccepted, Offer{Incident: string(i.ID), State: "written down"})

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -35,6 +36,8 @@ type door struct {
 	digest  action.Hash
 	keyFile string
 	key     ssh.Signer
+
+	unvouched error
 }
 
 func newDoor(t *testing.T) *door {
@@ -73,7 +76,7 @@ func newDoor(t *testing.T) *door {
 		t.Fatal(err)
 	}
 	a := &approvals{
-		load: d.gate.Load, write: d.gate.Append, signers: func() action.AllowedSigners { return signers }, team: "T1",
+		load: d.gate.Load, write: d.gate.Append, vouch: func(context.Context) error { return d.unvouched }, signers: func() action.AllowedSigners { return signers }, team: "T1",
 		redactor: redact.New(redact.Config{}), now: time.Now, log: log, limit: rate.NewLimiter(rate.Inf, 1),
 	}
 	server := httptest.NewServer(a.handler())
@@ -160,6 +163,14 @@ func TestASignatureIsWrittenDownAsAPressOfItsSigner(t *testing.T) {
 	}
 	if d.post(string(offeredID), d.signature("U1")); len(d.clicks()) != 1 {
 		t.Error("the same signature twice is two presses")
+	}
+}
+
+func TestASignatureThatCouldBeLostUnnoticedIsNotAccepted(t *testing.T) {
+	d := newDoor(t)
+	d.unvouched = errors.New("the anchor cannot be written")
+	if status, said := d.post(string(offeredID), d.signature("U1")); status != http.StatusServiceUnavailable || !strings.Contains(said, "lost unnoticed") {
+		t.Errorf("%d %s", status, said)
 	}
 }
 

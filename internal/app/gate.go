@@ -33,7 +33,7 @@ const (
 )
 
 // takers is how many presses are written down at a time: each has one second.
-const takers = 4
+const takers = 16
 
 // electing reports whether replicas have to agree on a leader. The embedded
 // store admits one process anyway.
@@ -118,7 +118,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		Signers: ruled.Signers, Steering: ruled, Fresh: steered.Fresh, Cards: &respond.Cards{PerHour: s.CardsPerHour, Now: time.Now},
 	}
 	responder := respond.New(respond.Config{
-		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer,
+		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer, Vouch: chain.Vouch,
 		Now: time.Now, Log: log,
 	})
 	steered.announce, steered.rule = responder.Steer, ruled.Consider
@@ -134,7 +134,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	}
 	helm := &respond.Helm{Thread: slack, Policy: live, Turn: steered.Turn, Now: time.Now, Alarm: slack.Rogue}
 	signed := &approvals{
-		load: responder.Load, write: responder.Append, signers: ruled.Signers, team: out.where.TeamID,
+		load: responder.Load, write: responder.Append, vouch: chain.Vouch, signers: ruled.Signers, team: out.where.TeamID,
 		redactor: redactor, now: time.Now, log: log,
 	}
 	if err := signed.serve(ctx, group, s.ApprovalPort); err != nil {

@@ -35,6 +35,8 @@ type Chain struct {
 	dirty   bool // the anchor may have to be written
 	ticks   int
 
+	asked chan vouching
+
 	mu     sync.Mutex
 	seq    int
 	hash   action.Hash
@@ -44,7 +46,7 @@ type Chain struct {
 
 // NewChain makes a chain; nothing is read before Check or Run.
 func NewChain(log Log, anchor Anchor, key action.SigningKey, now func() time.Time, logger *slog.Logger) *Chain {
-	c := &Chain{log: log, anchor: anchor, key: key, now: now, logger: logger, ends: ends{of: map[incident.ID]end{}}}
+	c := &Chain{log: log, anchor: anchor, key: key, now: now, logger: logger, ends: ends{of: map[incident.ID]end{}}, asked: make(chan vouching)}
 	if public, ok := key.Private.Public().(ed25519.PublicKey); ok {
 		c.keys = action.Keys{key.ID: public}
 	}

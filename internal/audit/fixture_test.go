@@ -135,6 +135,16 @@ func (k *kept) state() (Head, int) {
 	return k.head, k.writes
 }
 
+func (k *kept) seq() int   { h, _ := k.state(); return h.Seq }
+func (k *kept) count() int { _, n := k.state(); return n }
+
+// fail takes the anchor away, or gives it back.
+func (k *kept) fail(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = err
+}
+
 // set is somebody else writing the anchor.
 func (k *kept) set(h Head, accept string, err error) {
 	k.mu.Lock()

@@ -24,7 +24,8 @@ const tickTimeout = 10 * time.Second
 func (c *Chain) Run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	var asking vouchings
+	for whole := true; ; {
 		stopping := ctx.Err() != nil
 		work := ctx
 		if stopping {
@@ -32,21 +33,33 @@ func (c *Chain) Run(ctx context.Context) {
 			defer cancel()
 			work = last
 		}
-		if err := c.tick(work); err != nil {
+		asking.gather(c.asked)
+		err := c.tick(work, whole)
+		if err != nil {
 			c.logger.Warn("the audit chain is not anchored", "err", err)
 		}
+		again := asking.answer(err)
 		if stopping {
 			return
 		}
+		whole = false
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
+			whole = true
+		case v := <-c.asked:
+			asking = append(asking, v)
+		case <-again:
 		}
 	}
 }
 
-func (c *Chain) tick(ctx context.Context) error {
-	c.ticks++
+// tick is one look at log and anchor. whole looks for more of what the log may
+// have forgotten than its last record.
+func (c *Chain) tick(ctx context.Context, whole bool) error {
+	if whole {
+		c.ticks++
+	}
 	if c.lost != nil {
 		return c.keepEvidence(ctx)
 	}
@@ -55,7 +68,7 @@ func (c *Chain) tick(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
-	if err := c.said(c.stillThere(ctx)); err != nil || c.lost != nil {
+	if err := c.said(c.stillThere(ctx, whole)); err != nil || c.lost != nil {
 		return err
 	}
 	expect, met := c.foreign, false
@@ -70,7 +83,7 @@ func (c *Chain) tick(ctx context.Context) error {
 		return c.said(c.forgot(expect, "another gate anchored %d records and the store has %d others: records were lost or changed", expect.Seq, c.seq))
 	}
 	c.foreign = Head{}
-	if c.seq != was || c.dirty || c.ticks%idle == 0 {
+	if c.seq != was || c.dirty || whole && c.ticks%idle == 0 {
 		if err := c.anchorHead(ctx); err != nil {
 			return err
 		}
@@ -166,12 +179,16 @@ func (e *ends) add(r incident.Record, at int) {
 }
 
 // some are the incident of the last record, which tells a log that was cut or
-// emptied, and the next ones in turn, which tell a stream that was.
-func (e *ends) some() []incident.ID {
+// emptied, and where more are wanted the next ones in turn, which tell a stream
+// that was.
+func (e *ends) some(more bool) []incident.ID {
 	if len(e.order) == 0 {
 		return nil
 	}
 	ids := []incident.ID{e.last}
+	if !more {
+		return ids
+	}
 	for range min(spotChecks, len(e.order)) {
 		ids = append(ids, e.order[e.next])
 		e.next = (e.next + 1) % len(e.order)
@@ -183,8 +200,8 @@ func (e *ends) some() []incident.ID {
 // their place. What the log forgets about an incident whose turn has not come
 // is noticed by whoever acts on it, as long as this process runs, and by the
 // next start.
-func (c *Chain) stillThere(ctx context.Context) error {
-	for _, id := range c.ends.some() {
+func (c *Chain) stillThere(ctx context.Context, more bool) error {
+	for _, id := range c.ends.some(more) {
 		end := c.ends.of[id]
 		records, err := c.log.Log(ctx, end.at, 1)
 		if err != nil && !errors.Is(err, ErrGone) {

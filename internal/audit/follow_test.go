@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -301,6 +302,56 @@ func TestRunTriesAgainUntilTheAnchorTakesTheHead(t *testing.T) {
 		f.wait(time.Second)
 		if h, _ := f.anchor.state(); h.Seq != len(all) {
 			t.Errorf("the anchor has %d of %d records", h.Seq, len(all))
+		}
+	})
+}
+
+func TestVouchWaitsForTheAnchorAndNotForTheNextTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := records(t, 12)
+		f := follow(t, all[:4], Head{})
+		defer func() { f.stop() }()
+		f.store.set(all[:5], nil)
+		began := time.Now()
+		if err := f.Vouch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 10*time.Millisecond || f.anchor.seq() != 5 {
+			t.Errorf("after %s the anchor vouches for %d records, want 5", took, f.anchor.seq())
+		}
+
+		f.store.set(all[:6], nil)
+		f.anchor.fail(errors.New("the API server is away"))
+		answers := make(chan error)
+		for range 100 {
+			go func() { answers <- f.Vouch(t.Context()) }()
+		}
+		f.wait(300 * time.Millisecond)
+		f.anchor.fail(nil)
+		writes := f.anchor.count()
+		for range 100 {
+			if err := <-answers; err != nil {
+				t.Error(err)
+			}
+		}
+		if f.anchor.seq() != 6 || f.anchor.count() > writes+1 {
+			t.Errorf("%d records, %d writes for a hundred who waited", f.anchor.seq(), f.anchor.count()-writes)
+		}
+
+		f.store.set(all[:7], nil)
+		f.anchor.fail(errors.New("the API server is away"))
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := f.Vouch(soon); err == nil || f.anchor.seq() != 6 {
+			t.Errorf("%v, and the anchor vouches for %d records", err, f.anchor.seq())
+		}
+
+		f.store.set(all[:3], nil)
+		f.wait(2 * time.Second)
+		f.wantHalt(lostHalt)
+		f.anchor.fail(nil)
+		if err := f.Vouch(t.Context()); err != nil {
+			t.Errorf("nobody is told anything while the log has lost records: %v", err)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package respond
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -120,6 +121,8 @@ type world struct {
 	clicks   int
 	halt     string // what is in memory
 	fresh    string // what the cluster says at that moment
+
+	unvouched error // why the audit log is not anchored
 }
 
 func newWorld(t *testing.T, set func(*policy.Settings)) *world {
@@ -139,7 +142,8 @@ func newWorld(t *testing.T, set func(*policy.Settings)) *world {
 		Fresh:   func(context.Context) (string, error) { return w.fresh, nil },
 		Cards:   &Cards{PerHour: 60, Now: clock},
 	}
-	w.gate = New(Config{Role: incident.Gate, Store: w.store, Effects: w.effects, Rules: rules, Sealer: sealer, Now: clock, Log: silent})
+	w.gate = New(Config{Role: incident.Gate, Store: w.store, Effects: w.effects, Rules: rules, Sealer: sealer, Now: clock, Log: silent,
+		Vouch: func(ctx context.Context) error { return errors.Join(w.unvouched, ctx.Err()) }})
 	w.watcher = New(Config{Role: incident.Watcher, Store: w.store, Rules: rules, Now: clock, Log: silent})
 	t.Cleanup(w.gate.queue.ShutDown)
 	t.Cleanup(w.watcher.queue.ShutDown)

@@ -55,7 +55,7 @@ func (r *Responder) takeClick(ctx context.Context, c chat.Click, desk Desk) {
 	case i.Closed != "":
 		refusal = redact.Literal("this incident is closed; nothing was done")
 	case i.Answered[c.Clicked.Click] || waiting(i, c.Clicked.Click):
-		c.Ack(ctx) // delivered twice, written once
+		r.acknowledge(ctx, limited, c) // delivered twice, written once
 		return
 	case c.Clicked.Genuine && asksFirst(i, c.Clicked):
 		// Opening a form decides nothing, so nothing is written down. What it
@@ -80,6 +80,16 @@ func (r *Responder) takeClick(ctx context.Context, c chat.Click, desk Desk) {
 	}
 	if err := r.Append(limited, c.Incident, &c.Clicked); err != nil && !r.has(limited, c) {
 		r.cfg.Log.Error("a press could not be written down", "incident", c.Incident, "err", err)
+		return
+	}
+	r.acknowledge(ctx, limited, c)
+}
+
+// acknowledge tells Slack that a press that is written down has arrived, once it
+// cannot be lost unnoticed any more.
+func (r *Responder) acknowledge(ctx, limited context.Context, c chat.Click) {
+	if err := r.cfg.Vouch(limited); err != nil {
+		r.cfg.Log.Error("a press is written down and not acknowledged", "incident", c.Incident, "err", err)
 		return
 	}
 	c.Ack(ctx)

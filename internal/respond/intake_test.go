@@ -59,6 +59,24 @@ func TestAPressIsWrittenDownOnceAndAcknowledgedHoweverOftenItIsDelivered(t *test
 	}
 }
 
+func TestAPressThatCouldBeLostUnnoticedIsNotAcknowledged(t *testing.T) {
+	w := newWorld(t, nil)
+	w.announced()
+	w.unvouched = errors.New("the anchor cannot be written")
+	for range 2 { // the second is a copy
+		if acks, told := take(t.Context(), w.gate, theID, "k"); acks != 0 || told != "" {
+			t.Fatalf("%d acks, told %q", acks, told)
+		}
+	}
+	if len(w.load().Clicks) != 1 {
+		t.Error("it is not written down")
+	}
+	w.unvouched = nil
+	if acks, _ := take(t.Context(), w.gate, theID, "k"); acks != 1 {
+		t.Error("a copy is not acknowledged when the anchor holds it")
+	}
+}
+
 func TestAPressOnAClosedOrUnknownIncidentIsAnswered(t *testing.T) {
 	w := newWorld(t, nil)
 	w.announced()

@@ -44,6 +44,9 @@ type Config struct {
 	Effects Effects
 	Rules   incident.Rules
 	Sealer  *incident.Sealer // the gate's; nil for the watcher
+	// Vouch waits until what was appended cannot be lost unnoticed any more. The
+	// gate acknowledges no press before.
+	Vouch   func(ctx context.Context) error
 	Now     func() time.Time
 	Log     *slog.Logger
 	Workers int           // concurrent steps; 8 when zero

@@ -156,6 +156,24 @@ var gateGuards = []guard{
 		red: []string{"TestWhatTheRehearsalSawIsAskedAboutAgainBeforeTheOffer"},
 	},
 	{
+		id: "vouched-before-ack", says: "A press is acknowledged only once the anchor vouches for it", threat: rowLostVote, file: intakeFile,
+		out: `if err := r.cfg.Vouch(limited); err != nil {`,
+		in:  `if err := error(nil); err != nil {`,
+		red: []string{"TestAPressThatCouldBeLostUnnoticedIsNotAcknowledged"},
+	},
+	{
+		id: "vouched-signature", says: "A signature is accepted only once the anchor vouches for it", threat: rowLostVote, file: "internal/app/approvals.go",
+		out: `if err := a.vouch(r.Context()); err != nil {`,
+		in:  `if err := error(nil); err != nil {`,
+		red: []string{"TestASignatureThatCouldBeLostUnnoticedIsNotAccepted"},
+	},
+	{
+		id: "vouch-waits", says: "The log vouches once the anchor holds what was appended", threat: rowLostVote, file: "internal/audit/vouch.go",
+		out: `case err := <-v.done:`,
+		in:  `case err := <-func() chan error { c := make(chan error, 1); c <- nil; return c }():`,
+		red: []string{"TestVouchWaitsForTheAnchorAndNotForTheNextTick"},
+	},
+	{
 		id: "written-before-ack", says: "A press is acknowledged only once it is written down", threat: rowLostVote, file: intakeFile,
 		out: "	if err := r.Append(limited, c.Incident, &c.Clicked); err != nil && !r.has(limited, c) {\n		r.cfg.Log.Error(\"a press could not be written down\", \"incident\", c.Incident, \"err\", err)\n		return\n	}",
 		in:  "	_ = r.Append(limited, c.Incident, &c.Clicked)",
