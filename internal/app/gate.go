@@ -118,7 +118,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		Signers: ruled.Signers, Steering: ruled, Fresh: steered.Fresh, Cards: &respond.Cards{PerHour: s.CardsPerHour, Now: time.Now},
 	}
 	responder := respond.New(respond.Config{
-		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer, Vouch: chain.Vouch,
+		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer, Vouch: chain.Vouch, Distrust: effects.Distrust,
 		Now: time.Now, Log: log,
 	})
 	steered.announce, steered.rule = responder.Steer, ruled.Consider

@@ -39,6 +39,7 @@ type thread struct {
 	err      error
 	strange  map[string]redact.Text // why a person is no full member
 	whispers []string
+	notes    []string
 	asked    []chat.Click
 	askErr   error
 }
@@ -47,7 +48,8 @@ func (t *thread) Card(context.Context, incident.Incident, incident.Posted) (inci
 	return incident.Posted{Channel: "C1", TS: "1.1"}, t.err
 }
 
-func (t *thread) Note(context.Context, incident.Posted, incident.Note) (string, error) {
+func (t *thread) Note(_ context.Context, _ incident.Posted, n incident.Note) (string, error) {
+	t.notes = append(t.notes, n.Text.String())
 	return "1.2", t.err
 }
 

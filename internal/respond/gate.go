@@ -119,6 +119,19 @@ func (g *GateEffects) note(ctx context.Context, i incident.Incident, slot string
 	return nil, fmt.Errorf("the incident has no note %s", slot)
 }
 
+// Distrust says in the thread that nothing more is done about an incident.
+func (g *GateEffects) Distrust(ctx context.Context, i incident.Incident) error {
+	card, posted := i.Thread()
+	if !posted {
+		return nil // nobody has heard of it
+	}
+	_, err := g.Thread.Note(ctx, card, incident.Note{Slot: "distrust", Text: distrusted})
+	return err
+}
+
+var distrusted = redact.Literal("The store's records of this incident are not those that were written or read before: they were lost or changed. " +
+	"The card above may be wrong. Nothing is done and no press counts here until an operator has read the gate's log.")
+
 // plan takes the first candidate that was not tried for this finding, asks
 // policy whether it may be proposed at all, and starts its rehearsal.
 func (g *GateEffects) plan(ctx context.Context, i incident.Incident, now time.Time) ([]incident.Body, error) {

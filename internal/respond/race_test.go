@@ -3,6 +3,7 @@ package respond
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,7 +124,9 @@ func TestRecordsThatWereRolledBackUnderARunningProcessAreNotTrusted(t *testing.T
 		t.Fatal(err)
 	}
 	s := &emptied{w.store}
-	gate := New(Config{Role: incident.Gate, Store: s, Sealer: sealer, Now: func() time.Time { return w.now }, Log: silent})
+	gate := New(Config{
+		Role: incident.Gate, Store: s, Sealer: sealer, Now: func() time.Time { return w.now }, Log: silent, Distrust: w.effects.Distrust, Timeout: time.Second,
+	})
 	t.Cleanup(gate.queue.ShutDown)
 	if _, err := gate.Load(t.Context(), theID); err != nil {
 		t.Fatal(err)
@@ -132,6 +135,14 @@ func TestRecordsThatWereRolledBackUnderARunningProcessAreNotTrusted(t *testing.T
 	var untrusted *UntrustedError
 	if _, err := gate.Load(t.Context(), theID); !errors.As(err, &untrusted) {
 		t.Errorf("an earlier state is believed: %v", err)
+	}
+	for range 3 {
+		for _, lane := range lanes {
+			gate.serve(t.Context(), key{theID, lane})
+		}
+	}
+	if len(w.thread.notes) != 1 || !strings.Contains(w.thread.notes[0], "lost or changed") {
+		t.Errorf("people are told %q", w.thread.notes)
 	}
 }
 

@@ -46,11 +46,14 @@ type Config struct {
 	Sealer  *incident.Sealer // the gate's; nil for the watcher
 	// Vouch waits until what was appended cannot be lost unnoticed any more. The
 	// gate acknowledges no press before.
-	Vouch   func(ctx context.Context) error
-	Now     func() time.Time
-	Log     *slog.Logger
-	Workers int           // concurrent steps; 8 when zero
-	Timeout time.Duration // of one step; 300 s when zero
+	Vouch func(ctx context.Context) error
+	// Distrust tells people once that the records of an incident are not to be
+	// trusted any more. i is what it was when they were. Nil tells nobody.
+	Distrust func(ctx context.Context, i incident.Incident) error
+	Now      func() time.Time
+	Log      *slog.Logger
+	Workers  int           // concurrent steps; 8 when zero
+	Timeout  time.Duration // of one step; 300 s when zero
 }
 
 // Responder is the loop of one role.
@@ -199,6 +202,7 @@ func (r *Responder) serve(ctx context.Context, k key) {
 	defer cancel()
 	i, err := r.Load(ctx, k.id)
 	if err != nil {
+		r.distrust(ctx, k, err)
 		r.retry(k, "load", err)
 		return
 	}
@@ -243,6 +247,23 @@ func (r *Responder) run(ctx context.Context, i incident.Incident, step incident.
 		return nil
 	}
 	return r.Append(ctx, i.ID, bodies...)
+}
+
+// distrust tells people, once in this process, why nothing happens any more.
+func (r *Responder) distrust(ctx context.Context, k key, why error) {
+	const said = "distrust"
+	var untrusted *UntrustedError
+	if r.cfg.Distrust == nil || k.lane != incident.Talk || !errors.As(why, &untrusted) || !r.lastRun(k.id, said).IsZero() {
+		return
+	}
+	r.mu.Lock()
+	known := r.known[k.id]
+	r.mu.Unlock()
+	if err := r.cfg.Distrust(ctx, known); err != nil {
+		r.cfg.Log.Warn("people could not be told of records that are not trusted", "incident", k.id, "err", err)
+		return
+	}
+	r.markRun(k.id, said, r.cfg.Now())
 }
 
 func (r *Responder) retry(k key, doing string, err error) {
