@@ -32,7 +32,7 @@ func Connect(cfg *rest.Config) (dynamic.Interface, *Clock, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS = -1
 	cfg.UserAgent = "countersign-executor"
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return dated{next: next, clock: clock} })
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return again{dated{next: next, clock: clock}} })
 	client, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to the API server: %w", err)
