@@ -19,6 +19,7 @@ import (
 
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/calibrate"
+	"github.com/countersign-dev/countersign/internal/doctor"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/llm"
 	"github.com/countersign-dev/countersign/internal/redact"
@@ -72,6 +73,14 @@ func startWatcher(ctx context.Context, group *errgroup.Group, s Settings, st sto
 	effects.Announce = func(ctx context.Context, id incident.ID, b incident.Body) error { return responder.Append(ctx, id, b) }
 	intake := respond.SignalConfig{
 		Cluster: s.ClusterName, Scope: triage.Scope{Namespaces: s.Namespaces()}, Quiet: rules.Timing.Quiet,
+	}
+	if s.remediates() {
+		reading, err := doctor.NewReading(conn, s.Wall(s.Instance), log)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { reading.Run(ctx); return nil })
+		ready.add("rights", reading.Excess)
 	}
 	group.Go(func() error { return w.Run(ctx) })
 	group.Go(func() error { return responder.Run(ctx) })

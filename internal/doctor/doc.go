@@ -5,7 +5,8 @@
 // The Prover does it for the gate, without end and with the gate's own account:
 // it watches the policies, tries what must be refused to the gate itself, and
 // sends one probe Job for each executor account. Its Halt is a sentence while the
-// proof is missing. Examine does it once for a person, with that person's rights,
+// proof is missing. Reading does the same for the watcher, which must be able to
+// read and nothing else. Examine does it once for a person, with that person's rights,
 // and looks at everything else that an installation needs: rights, Slack, Redis,
 // keys, clock.
 //

@@ -126,6 +126,12 @@ var wallGuards = []guard{
 		red: []string{"TestAProbeCountsOnlyIfThePolicyRefusedWhatItMust"},
 	},
 	{
+		id: "watcher-reads", says: "A watcher that may do more than read is told", threat: rowReads, file: "internal/doctor/watcher.go",
+		out: `excess = append(excess, fmt.Errorf("the watcher's account may %s", try.what))`,
+		in:  `told = true`,
+		red: []string{"TestAWatcherThatMayDoMoreThanReadIsTold"},
+	},
+	{
 		id: "proof-own-change", says: "A policy that refuses everything is no fence", threat: rowWall, file: "internal/doctor/verdict.go",
 		out: `if met[remediate.OwnChange] != remediate.Open {`,
 		in:  `if false {`,
