@@ -22,25 +22,44 @@ import (
 // give to signers: this one name of services/proxy.
 const gateService, gatePort = "countersign-gate", 8082
 
-// relay FILE: put the gate behind a Service, as it is when it runs as a pod, and
-// write to FILE the kubeconfig of an account that may use the Service's proxy and
-// nothing else. The API server proxies to pods only: one on the node's network
+// relay FILE: put the gate behind a Service in the story's namespace, as it is
+// when it runs as a pod, and write to FILE the kubeconfig of an account that may
+// use the Service's proxy and nothing else. The API server proxies to pods only:
+// one on the node's network, which the roles' own namespace would not admit,
 // hands on to the gate, which here is a process of this machine.
 func (p *player) relay(ts *testscript.TestScript, _ bool, args []string) {
 	need(ts, args, 1, "relay FILE")
 	gate, err := url.Parse(p.s.Latest().Approvals)
 	ts.Check(err)
-	ts.Check(p.relayPod(gate))
-	ts.Check(p.relayRights())
-	path, err := p.s.Kubeconfig(p.ctx, p.s.Wall.Namespace, "signer")
+	namespace := storyNamespace(ts)
+	host, err := p.thisMachine()
+	ts.Check(err)
+	ts.Check(p.relayPod(namespace, host, gate.Port()))
+	ts.Check(p.relayRights(namespace))
+	path, err := p.s.Kubeconfig(p.ctx, namespace, "signer")
 	ts.Check(err)
 	raw, err := os.ReadFile(path)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), raw, 0o600))
-	ts.Check(wait.PollUntilContextTimeout(p.ctx, 100*time.Millisecond, patience, true, p.relayed))
+	ts.Check(wait.PollUntilContextTimeout(p.ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) { return p.relayed(ctx, namespace) }))
 }
 
-func (p *player) relayPod(gate *url.URL) error {
+// thisMachine is the address at which the node reaches it.
+func (p *player) thisMachine() (string, error) {
+	api, err := url.Parse(p.s.Cluster.AdminConfig().Host)
+	if err != nil {
+		return "", err
+	}
+	conn, err := net.Dial("udp", api.Host) // sends nothing
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	return host, err
+}
+
+func (p *player) relayPod(namespace, host, gate string) error {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -49,14 +68,14 @@ func (p *player) relayPod(gate *url.URL) error {
 	if err := free.Close(); err != nil {
 		return err
 	}
-	labels, namespace := map[string]string{"app": gateService}, p.s.Wall.Namespace
+	labels := map[string]string{"app": gateService}
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "relay", Labels: labels},
 		Spec: corev1.PodSpec{
 			HostNetwork: true, TerminationGracePeriodSeconds: new(int64),
 			Containers: []corev1.Container{{
 				Name: "relay", Image: "docker.io/library/busybox:latest", ImagePullPolicy: corev1.PullIfNotPresent,
-				Command: []string{"nc", "-ll", "-p", strconv.Itoa(port), "-e", "nc", gate.Hostname(), gate.Port()},
+				Command: []string{"nc", "-ll", "-p", strconv.Itoa(port), "-e", "nc", host, gate},
 			}},
 		},
 	}
@@ -72,8 +91,8 @@ func (p *player) relayPod(gate *url.URL) error {
 }
 
 // relayRights makes the account of a signer.
-func (p *player) relayRights() error {
-	name, namespace := metav1.ObjectMeta{Name: "signer"}, p.s.Wall.Namespace
+func (p *player) relayRights(namespace string) error {
+	name := metav1.ObjectMeta{Name: "signer"}
 	_, errAccount := p.s.Kube.CoreV1().ServiceAccounts(namespace).Create(p.ctx, &corev1.ServiceAccount{ObjectMeta: name}, metav1.CreateOptions{})
 	_, errRole := p.s.Kube.RbacV1().Roles(namespace).Create(p.ctx, &rbacv1.Role{ObjectMeta: name, Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{""}, Resources: []string{"services/proxy"}, Verbs: []string{"get", "create"},
@@ -87,8 +106,10 @@ func (p *player) relayRights() error {
 }
 
 // relayed reports whether the Service has somebody to hand on to.
-func (p *player) relayed(ctx context.Context) (bool, error) {
-	slices, err := p.s.Kube.DiscoveryV1().EndpointSlices(p.s.Wall.Namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + gateService})
+func (p *player) relayed(ctx context.Context, namespace string) (bool, error) {
+	slices, err := p.s.Kube.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: discoveryv1.LabelServiceName + "=" + gateService,
+	})
 	if err != nil {
 		return false, err
 	}
