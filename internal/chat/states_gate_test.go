@@ -22,7 +22,7 @@ func storm(t testing.TB, s incident.Storm) *story {
 func tallies() incident.Storm {
 	return incident.Storm{
 		Since: noon(), Budget: 60, Waiting: 940,
-		Causes:     []incident.Tally{{Name: "image.not-found", Count: 900}, {Name: "oom.limit", Count: 30}, {Count: 10}},
+		Causes:     []incident.Tally{{Name: string(incident.ImageNotFound), Count: 900}, {Name: string(incident.OOMKilled), Count: 30}, {Count: 10}},
 		Namespaces: []incident.Tally{{Name: "shop", Count: 935}, {Name: "<!channel>", Count: 5}},
 	}
 }

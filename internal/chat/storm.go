@@ -26,23 +26,17 @@ func renderStorm(i incident.Incident, o Options) ([]slack.Block, redact.Text) {
 		line(prose(redact.Sprintf("More broke at once than %s cards an hour (CARDS_PER_HOUR) can tell. Nothing is dropped: the oldest get their cards first, as the hour allows, and what heals before its turn stays silent.", count(s.Budget)))),
 		line(prose(redact.Literal("Nothing is offered before its card is there. To look at one now: /countersign why KIND/NAME -n NAMESPACE"))),
 	}
-	for _, group := range []struct {
-		title   redact.Text
-		tallies []incident.Tally
-	}{{redact.Literal("Causes"), s.Causes}, {redact.Literal("Namespaces"), s.Namespaces}} {
-		if len(group.tallies) > 0 {
-			lines = append(lines, line(strong(group.title)), tallied(group.tallies))
-		}
-	}
+	lines = append(lines, line(strong(redact.Literal("Causes"))), tallied(s.Causes, func(name string) redact.Text { return causeText(incident.Cause(name)) }))
+	lines = append(lines, line(strong(redact.Literal("Namespaces"))), tallied(s.Namespaces, redact.Name))
 	return append(blocks, rich(blockID("cs-now", i), lines...)), title
 }
 
-func tallied(tallies []incident.Tally) slack.RichTextElement {
-	var items []slack.RichTextElement
+func tallied(tallies []incident.Tally, word func(name string) redact.Text) slack.RichTextElement {
+	items := []slack.RichTextElement{}
 	for _, t := range tallies {
-		name := redact.Name(t.Name)
-		if name.IsEmpty() {
-			name = redact.Literal("others")
+		name := redact.Literal("others")
+		if t.Name != "" {
+			name = word(t.Name)
 		}
 		items = append(items, line(prose(redact.Sprintf("%s: %s", name, count(t.Count)))))
 	}

@@ -54,7 +54,7 @@ func TestAStormIsABoundedNumberOfCards(t *testing.T) {
 	if cards[""] != 1 || len(cards) != stormCards+1 {
 		t.Errorf("%d cards about targets, want %d; %d others, want the storm's alone", len(cards)-1, stormCards, cards[""])
 	}
-	for _, name := range []string{st.name + "-0", "image.not-found"} {
+	for _, name := range []string{st.name + "-0", "image not found"} {
 		if !strings.Contains(told.PlainText(), name) {
 			t.Errorf("the storm's card does not name %s:\n%s", name, told.PlainText())
 		}
