@@ -197,16 +197,27 @@ func IncidentList(ctx context.Context, s Settings, w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(out, "ID\tOPENED\tNAMESPACE\tOBJECT\tCAUSE\tSTATE")
 	for _, i := range all {
-		cause, state := incident.Unknown, "open"
-		if i.Diagnosis != nil {
-			cause = i.Diagnosis.Cause
-		}
+		object, cause := listed(i)
+		state := "open"
 		if i.Closed != "" {
 			state = "closed: " + i.Closed
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.OpenedAt.Format(time.RFC3339), i.Subject.Namespace, i.Subject, cause, state)
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.OpenedAt.Format(time.RFC3339), i.Subject.Namespace, object, cause, state)
 	}
 	return out.Flush()
+}
+
+// listed is what a stream is about; some are no incident.
+func listed(i incident.Incident) (object, cause string) {
+	switch {
+	case i.Steered != nil:
+		return "(steered)", string(i.Steered.What)
+	case i.Storm != nil:
+		return "(storm)", fmt.Sprintf("%d findings wait for a card", i.Storm.Waiting)
+	case i.Diagnosis != nil:
+		return i.Subject.String(), string(i.Diagnosis.Cause)
+	}
+	return i.Subject.String(), string(incident.Unknown)
 }
 
 // IncidentExport writes one incident's records as JSON lines.

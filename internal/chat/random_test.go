@@ -121,6 +121,20 @@ func (d dice) steered() incident.Incident {
 	return i
 }
 
+// storm is the stream that counts, also with more lines than the counter makes.
+func (d dice) storm() incident.Incident {
+	tallies := func() (all []incident.Tally) {
+		for range d.IntN(12) {
+			all = append(all, incident.Tally{Name: pick(d, "", "shop", string(incident.ImageNotFound), d.junk()), Count: d.IntN(1e5)})
+		}
+		return all
+	}
+	return incident.Incident{
+		ID: fixtureID, OpenedAt: noon(), Revision: d.IntN(1e6),
+		Storm: &incident.Storm{Budget: d.IntN(100), Waiting: d.IntN(1e6), Causes: tallies(), Namespaces: tallies(), Over: d.IntN(4) == 0},
+	}
+}
+
 func (d dice) report() incident.ExecutorReport {
 	var labels []incident.Label
 	if d.IntN(3) == 0 {
@@ -223,7 +237,7 @@ func TestNoIncidentMakesACardThatSlackRefusesOrThatIsLive(t *testing.T) {
 	for n := range rounds {
 		i := d.incident()
 		if n%5 == 0 {
-			i = d.steered()
+			i = pick(d, d.steered, d.steered, d.storm)()
 		}
 		o := Options{Now: noon(), Cluster: d.free(), Mode: pick(d, incident.ModeApprove, incident.ModePropose, incident.ModeOff), Shared: d.IntN(9) == 0,
 			Names: map[string]redact.Text{"U0000ALICE": d.free()}}
@@ -273,6 +287,7 @@ func due(i incident.Incident, o Options, verb incident.Verb) string {
 	cur := i.Current()
 	open := cur != nil && cur.Open() && o.Mode != incident.ModeOff && i.Closed == "" && i.Taken == nil
 	switch {
+	case i.Storm != nil:
 	case i.Steered != nil:
 		if i.Waiting() && (verb == incident.Approve || verb == incident.Reject) {
 			return buttonValue(i.ID, i.Steered.New)

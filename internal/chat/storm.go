@@ -26,13 +26,17 @@ func renderStorm(i incident.Incident, o Options) ([]slack.Block, redact.Text) {
 		line(prose(redact.Sprintf("More broke at once than %s cards an hour (CARDS_PER_HOUR) can tell. Nothing is dropped: the oldest get their cards first, as the hour allows, and what heals before its turn stays silent.", count(s.Budget)))),
 		line(prose(redact.Literal("Nothing is offered before its card is there. To look at one now: /countersign why KIND/NAME -n NAMESPACE"))),
 	}
-	lines = append(lines, line(strong(redact.Literal("Causes"))), tallied(s.Causes, func(name string) redact.Text { return causeText(incident.Cause(name)) }))
-	lines = append(lines, line(strong(redact.Literal("Namespaces"))), tallied(s.Namespaces, redact.Name))
+	lines = append(lines, tallied(redact.Literal("Causes"), s.Causes, func(name string) redact.Text { return causeText(incident.Cause(name)) })...)
+	lines = append(lines, tallied(redact.Literal("Namespaces"), s.Namespaces, redact.Name)...)
 	return append(blocks, rich(blockID("cs-now", i), lines...)), title
 }
 
-func tallied(tallies []incident.Tally, word func(name string) redact.Text) slack.RichTextElement {
-	items := []slack.RichTextElement{}
+// tallied is a title and a list of counts; nothing where there are none.
+func tallied(title redact.Text, tallies []incident.Tally, word func(name string) redact.Text) []slack.RichTextElement {
+	if len(tallies) == 0 {
+		return nil // Slack refuses a list without items
+	}
+	var items []slack.RichTextElement
 	for _, t := range tallies {
 		name := redact.Literal("others")
 		if t.Name != "" {
@@ -40,5 +44,5 @@ func tallied(tallies []incident.Tally, word func(name string) redact.Text) slack
 		}
 		items = append(items, line(prose(redact.Sprintf("%s: %s", name, count(t.Count)))))
 	}
-	return slack.NewRichTextList(slack.RTEListBullet, 0, items...)
+	return []slack.RichTextElement{line(strong(title)), slack.NewRichTextList(slack.RTEListBullet, 0, items...)}
 }
