@@ -152,7 +152,7 @@ func attemptLines(cur incident.Attempt) []redact.Text {
 	case cur.Proposed != nil:
 		return offeredLines(cur)
 	case haltOf(cur) != "":
-		return []redact.Text{cur.Reasons[0], redact.Literal("Nothing is offered, rehearsed or changed until that is over; what still stands is looked at again then.")}
+		return []redact.Text{cur.Reasons[0], redact.Literal("Nothing is offered, rehearsed or changed until that is over. Votes from before do not count then: what still stands is offered again.")}
 	case cur.Reasons != nil:
 		return []redact.Text{redact.Sprintf("No fix is offered: %s.", redact.Join("; ", cur.Reasons...))}
 	case cur.Report != nil:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,6 +50,17 @@ func definite(err error) bool {
 	code := status.Status().Code
 	return code >= http.StatusBadRequest && code < http.StatusInternalServerError &&
 		code != http.StatusTooManyRequests && code != http.StatusUnauthorized && code != http.StatusRequestTimeout
+}
+
+// passing tells an API server that fails, or whose answer was lost, from
+// everything else that keeps a proof from being made.
+func passing(err error) bool {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return !definite(err)
+	}
+	var lost *url.Error // of every request that came to no answer
+	return errors.As(err, &lost)
 }
 
 // prove looks at everything once, in an order in which a fault makes the rest

@@ -47,6 +47,10 @@ func TestAnOldClusterGetsProposalsWithoutButtons(t *testing.T) {
 
 func TestWhatCannotBeCheckedIsNotProven(t *testing.T) {
 	p := against(t, "")
+	if p.once(t.Context()) || p.Halt() != BeingProven {
+		t.Errorf("after one lost answer Halt says %q", p.Halt())
+	}
+	p.unsure = p.unsure.Add(-unsureFor)
 	if p.once(t.Context()) || p.Halt() != notProven+"the API server does not answer" {
 		t.Errorf("Halt says %q", p.Halt())
 	}

@@ -147,6 +147,10 @@ func (p *Prover) Run(ctx context.Context) error {
 			next.Reset(pace)
 			continue
 		}
+		if p.Halt() == BeingProven {
+			next.Reset(settle) // people wait for it
+			continue
+		}
 		next.Reset(pause)
 		pause = min(2*pause, longPause)
 	}

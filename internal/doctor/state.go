@@ -15,6 +15,7 @@ type state struct {
 	blind  map[string]bool   // watches that do not stand
 	// proven is the time of the last proof; zero where something changed since.
 	proven  time.Time
+	unsure  time.Time // since when the API server gives no answers to prove by
 	changes int
 	told    string
 }
@@ -26,6 +27,10 @@ func newState() state {
 // BeingProven is what Halt says before the first proof, and after a change that
 // shows no fault by itself.
 const BeingProven = "the fence is being proven"
+
+// unsureFor is how long answers of the API server may fail before that is a halt,
+// which voids open votes: one of some forty is easily lost.
+const unsureFor = time.Minute
 
 const notProven = "the fence is not proven: "
 
@@ -55,14 +60,17 @@ func (s *state) take(before int, got proof, err error, now time.Time) {
 	case s.changes != before:
 		return
 	case errors.As(err, &cause):
-		if s.proven.IsZero() {
+		if s.unsure.IsZero() {
+			s.unsure = now
+		}
+		if s.proven.IsZero() && (!passing(err) || now.Sub(s.unsure) >= unsureFor) {
 			s.fault = cause.why
 		}
 		return
 	case err != nil:
 		return
 	}
-	s.fault, s.faults = got.fault, map[string]string{}
+	s.fault, s.faults, s.unsure = got.fault, map[string]string{}, time.Time{}
 	maps.Copy(s.faults, got.faults)
 	if got.wall != nil {
 		s.wall = got.wall
@@ -76,7 +84,7 @@ func (s *state) take(before int, got proof, err error, now time.Time) {
 // touched is a change of one policy or binding. What was proven before is void.
 func (s *state) touched(what, fault string) {
 	s.changes++
-	s.proven, s.fault = time.Time{}, ""
+	s.proven, s.unsure, s.fault = time.Time{}, time.Time{}, ""
 	delete(s.faults, what)
 	if fault != "" {
 		s.faults[what] = fault

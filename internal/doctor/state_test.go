@@ -2,8 +2,13 @@ package doctor
 
 import (
 	"errors"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -103,5 +108,34 @@ func TestEveryChangeOfHaltIsTold(t *testing.T) {
 func TestTheZeroProofIsNone(t *testing.T) {
 	if (proof{}).good() || (proof{wall: &wall{}, fault: "x"}).good() || (proof{wall: &wall{}, faults: map[string]string{"a": "b"}}).good() {
 		t.Error("it passes for one")
+	}
+}
+
+func TestLostAnswersAreAHaltOnlyAfterAWhile(t *testing.T) {
+	lost := couldNot("the API server does not answer", &url.Error{Op: "Get", URL: "https://192.0.2.1/version", Err: errors.New("EOF")})
+	refused := couldNot("the gate cannot try its own Job", apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "j", errors.New("no right")))
+	failed := couldNot("the policies cannot be read", apierrors.NewInternalError(errors.New("etcd is away")))
+	for _, err := range []error{lost, failed} {
+		s := newState()
+		s.take(s.changes, proof{}, err, noon)
+		s.take(s.changes, proof{}, err, noon.Add(unsureFor-time.Second))
+		if got := s.sentence(noon.Add(unsureFor)); got != BeingProven {
+			t.Errorf("%v: %q", err, got)
+		}
+		s.take(s.changes, proof{}, err, noon.Add(unsureFor))
+		if got := s.sentence(noon.Add(unsureFor)); !strings.HasPrefix(got, notProven) {
+			t.Errorf("%v: %q after %s", err, got, unsureFor)
+		}
+		s.take(s.changes, proof{wall: &wall{}}, nil, noon.Add(2*unsureFor))
+		s.touched("policy b", "")
+		s.take(s.changes, proof{}, err, noon.Add(3*unsureFor))
+		if got := s.sentence(noon.Add(3 * unsureFor)); got != BeingProven {
+			t.Errorf("%v: what was lost before a proof counts: %q", err, got)
+		}
+	}
+	s := newState()
+	s.take(s.changes, proof{}, refused, noon)
+	if got := s.sentence(noon); got != notProven+"the gate cannot try its own Job" {
+		t.Errorf("a refusal is waited for: %q", got)
 	}
 }

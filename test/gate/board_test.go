@@ -20,10 +20,11 @@ const (
 	recovered        // changed, and it holds
 	told             // over, and the card says why nothing more comes
 	withheld         // no fix is offered
+	halted           // nothing is done, and votes from before do not count
 )
 
 func (s saying) String() string {
-	return [...]string{"nothing", "vote again", "under way", "recovered", "not changed, and why", "no fix is offered"}[s]
+	return [...]string{"nothing", "vote again", "under way", "recovered", "not changed, and why", "no fix is offered", "halted, and votes do not count"}[s]
 }
 
 // settled reports whether a person who approved has learnt what came of it, or
@@ -40,6 +41,7 @@ var tells = []struct {
 		"Not changed", "Not fixed", "Nothing was changed", "The offer has expired", "no longer stands", "Policy refused",
 		"Worse than before", "Cleared", "Came back after the fix", "vote again", "Vote again",
 	}},
+	{halted, []string{"Votes from before do not count"}},
 	{works, []string{"Approved", "Change under way", "Change made"}},
 }
 

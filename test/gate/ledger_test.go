@@ -105,7 +105,7 @@ func (s story) wrongs() []string {
 	if !s.end.gone && (s.end.generation > 1) != (len(s.changes) > 0) {
 		say("BLIND", "generation %d and %d writes in the audit log: the harness misses something", s.end.generation, len(s.changes))
 	}
-	if s.approved() && !s.executed() && (!s.said.settled() || s.stale()) {
+	if s.approved() && !s.executed() && (!s.said.settled() && s.said != halted || s.stale()) {
 		say("LOST SILENTLY", "approved by %s, nothing was executed and the card says: %s", s.pressed(), s.card)
 	}
 	return out

@@ -54,6 +54,7 @@ func TestTheOracleSeesEveryWrong(t *testing.T) {
 		"approved, and the same button stands":             {func(s *story) { untouched(s); s.said, s.offered = offers, "d1" }, "LOST SILENTLY"},
 		"approved, and the card asks to vote again":        {func(s *story) { untouched(s); s.said, s.offered = offers, "d2" }, ""},
 		"approved, and the card says why nothing was done": {func(s *story) { untouched(s); s.said = told }, ""},
+		"approved, and the card says that it is halted":    {func(s *story) { untouched(s); s.said = halted }, ""},
 		"never acknowledged and never done":                {func(s *story) { untouched(s); s.presses[1].acked = false; s.said = works }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
