@@ -153,8 +153,10 @@ func TestTheOldestHaveTheirTurnFirstAndQuestionsHaveNone(t *testing.T) {
 		return incident.Incident{ID: id, OpenedAt: noon.Add(time.Duration(minute) * time.Minute)}
 	}
 	first, old, young := finding("a", 0), finding("b", 1), finding("c", 2)
-	if !c.Admit(first) || !c.Admit(first) {
-		t.Fatal("the first has no card, or none after a failed post")
+	for range 2 { // the second after a failed post
+		if !c.Admit(first) {
+			t.Fatal("the first has no card")
+		}
 	}
 	if c.Admit(young) || c.Admit(old) {
 		t.Fatal("over budget and admitted")
