@@ -29,6 +29,7 @@ type Chain struct {
 	// Of Check and Run alone.
 	keys    action.Keys // that may have signed what the anchor holds
 	kept    Head        // what the anchor held last, as far as we know
+	sent    Head        // what was written last; the answer may have been lost
 	foreign Head        // what another process anchored beyond what we have read
 	gate    int         // records of the gate that were read
 	ends    ends
@@ -177,6 +178,7 @@ func (c *Chain) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.sent = head
 	if err := c.anchor.Write(ctx, head); err != nil {
 		return fmt.Errorf("write the audit anchor: %w", err)
 	}

@@ -102,6 +102,7 @@ type kept struct {
 	read    int // the version that the chain read last
 	writes  int
 	err     error
+	mute    bool // the answers to writes get lost
 }
 
 func (k *kept) Read(context.Context) (Kept, error) {
@@ -124,6 +125,9 @@ func (k *kept) Write(_ context.Context, h Head) error {
 	k.version++
 	k.read = k.version
 	k.writes++
+	if k.mute {
+		return errors.New("EOF")
+	}
 	return nil
 }
 
@@ -137,6 +141,13 @@ func (k *kept) state() (Head, int) {
 
 func (k *kept) seq() int   { h, _ := k.state(); return h.Seq }
 func (k *kept) count() int { _, n := k.state(); return n }
+
+// lose has the answers to writes get lost, or arrive again.
+func (k *kept) lose(mute bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.mute = mute
+}
 
 // fail takes the anchor away, or gives it back.
 func (k *kept) fail(err error) {

@@ -115,7 +115,7 @@ func (c *Chain) anchorHead(ctx context.Context) error {
 	}
 	ours, kept := Head{Seq: c.seq, Hash: c.hash}, now.Head
 	switch {
-	case kept.same(c.kept) && kept.Valid(c.keys):
+	case (kept.same(c.kept) || kept.same(c.sent)) && kept.Valid(c.keys):
 	case kept.unwritten():
 		c.logger.Warn("the audit anchor was emptied or deleted by somebody; it is written again", "records", c.seq)
 	case !kept.Valid(c.keys):

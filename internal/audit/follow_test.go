@@ -355,3 +355,20 @@ func TestVouchWaitsForTheAnchorAndNotForTheNextTick(t *testing.T) {
 		}
 	})
 }
+
+func TestAHeadWhoseAnswerWasLostIsNobodyElses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := records(t, 6)
+		f := follow(t, all[:4], Head{})
+		defer func() { f.stop() }()
+		f.anchor.lose(true)
+		f.store.set(all[:5], nil)
+		f.wait(1100 * time.Millisecond)
+		f.anchor.lose(false)
+		f.store.set(all, nil)
+		f.wait(2 * time.Second)
+		if f.anchor.seq() != 6 || strings.Contains(f.said.String(), "set back") {
+			t.Errorf("%d records are anchored; the log says\n%s", f.anchor.seq(), f.said)
+		}
+	})
+}
