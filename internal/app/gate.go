@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,15 +13,12 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/countersign-dev/countersign/internal/action"
-	"github.com/countersign-dev/countersign/internal/admission"
 	"github.com/countersign-dev/countersign/internal/audit"
 	"github.com/countersign-dev/countersign/internal/chat"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/jobs"
-	"github.com/countersign-dev/countersign/internal/policy"
 	"github.com/countersign-dev/countersign/internal/redact"
 	"github.com/countersign-dev/countersign/internal/respond"
-	"github.com/countersign-dev/countersign/policies"
 )
 
 // The roles' Leases; RBAC names them.
@@ -192,49 +187,6 @@ func reconsider(ctx context.Context, r *respond.Responder, rules incident.Rules)
 			r.Reconsider()
 		}
 	}
-}
-
-// basePolicy is the policy that the settings give, before what the cluster's
-// ConfigMap says.
-func basePolicy(ctx context.Context, s Settings, redactor *redact.Redactor) (policy.Settings, string, error) {
-	source := policies.Source
-	if s.PolicyFile != "" {
-		raw, err := os.ReadFile(s.PolicyFile)
-		if err != nil {
-			return policy.Settings{}, "", fmt.Errorf("POLICY_FILE: %w", err)
-		}
-		source = string(raw)
-	}
-	settings := policy.DefaultSettings()
-	approvers, err := s.Approvers()
-	if err != nil {
-		return policy.Settings{}, "", err
-	}
-	settings.Approvers, settings.PerHour, settings.Floor = approvers, s.ChangesPerHour, s.ConfidenceFloor
-	settings.Protected = s.protected()
-	engine, err := policy.New(ctx, source, settings, redactor)
-	if err == nil {
-		// A policy that does not answer would show at the first fault only.
-		err = engine.Check(ctx)
-	}
-	if err != nil && s.PolicyFile != "" {
-		said := strings.Join(strings.Split(err.Error(), "\n"), "; ") // OPA lists its findings on lines
-		return policy.Settings{}, "", fmt.Errorf("POLICY_FILE %s (unset it for the policy that is built in): %s", s.PolicyFile, said)
-	}
-	return settings, source, err
-}
-
-// protected is the one list that Rego, CEL and the executor share.
-func (s Settings) protected() []string {
-	cfg := admission.Default()
-	cfg.Namespace, cfg.ExecutorNamespace = s.Namespace, s.ExecutorNS
-	cfg.Protected = append(cfg.Protected, splitList(s.Protected)...)
-	return cfg.ProtectedNamespaces()
-}
-
-// JobTemplate is the shape of every Job of this installation.
-func (s Settings) JobTemplate(keys Keys) jobs.Template {
-	return jobs.Template{Namespace: s.ExecutorNS, Control: s.Namespace, Image: s.ExecutorImage, Keys: keys.Public(), Protected: s.protected()}
 }
 
 func newSlack(s Settings, keys Keys, groups func() []string, redactor *redact.Redactor, log *slog.Logger) (*chat.Slack, error) {

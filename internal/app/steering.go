@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,36 +44,6 @@ type steering struct {
 	pending *incident.Incident           // the last one, while it waits
 	wanted  action.Hash                  // of what the cluster and the settings say now
 	said    map[string]map[string]string // data of the ConfigMaps, by name
-}
-
-// ruling is a policy and signers that were read and make sense.
-type ruling struct {
-	engine  *policy.Engine
-	signers action.AllowedSigners
-	text    incident.PolicyText
-}
-
-// digest names both, and is what people agree to.
-func (r ruling) digest() action.Hash {
-	sum := sha256.Sum256([]byte("countersign/ruling/v1\n" + string(r.engine.Digest()) + "\n" + r.text.Signers))
-	return action.Hash(hex.EncodeToString(sum[:]))
-}
-
-// rule reads what was written. Errors name the line or the key.
-func rule(ctx context.Context, text incident.PolicyText, r *redact.Redactor) (ruling, error) {
-	var settings policy.Settings
-	if err := json.Unmarshal([]byte(text.Settings), &settings); err != nil {
-		return ruling{}, fmt.Errorf("policy settings: %w", err)
-	}
-	engine, err := policy.New(ctx, text.Source, settings, r)
-	if err == nil {
-		err = engine.Check(ctx)
-	}
-	if err != nil {
-		return ruling{}, err
-	}
-	signers, err := action.ParseAllowedSigners(text.Signers)
-	return ruling{engine: engine, signers: signers, text: text}, err
 }
 
 // agreements is how many people have to agree to what makes anything easier.

@@ -31,7 +31,7 @@ var cardGuards = []guard{
 		red: []string{"TestASealIsOfOneKeyWorkspaceAndChannel"},
 	},
 	{
-		id: "card-approval-exact", says: "The approval block is sealed word by word", threat: rowToken, file: sealFile,
+		id: "card-approval-exact", says: "The approval block is sealed word by word", threat: rowToken, file: "internal/chat/sealnormal.go",
 		out: `case strings.HasPrefix(id, approvalName):`,
 		in:  `case false && id == "":`,
 		red: []string{"TestOnlyTheBlocksThatWerePostedAreGenuine"},

@@ -11,7 +11,7 @@ const (
 // executorGuards are those of the executor, which trusts nobody but the key.
 var executorGuards = []guard{
 	{
-		id: "executor-signature", says: "The executor checks the order before it reads anything", threat: rowDeputy, file: orderFile, pkg: "internal/remediate",
+		id: "executor-signature", says: "The executor checks the order before it reads anything", threat: rowDeputy, file: readFile, pkg: "internal/remediate",
 		out: `if !ed25519.Verify(key, message, o.Sig) {`,
 		in:  `if false && !ed25519.Verify(key, message, o.Sig) {`,
 		red: []string{"TestAnOrderForAnotherPodTimeOrKeyIsRefusedBeforeTheTargetIsRead"},

@@ -2,6 +2,7 @@ package guards_test
 
 const (
 	orderFile   = "internal/action/order.go"
+	readFile    = "internal/action/order_verify.go"
 	termsFile   = "internal/action/terms.go"
 	signFile    = "internal/action/signature.go"
 	signersFile = "internal/action/signers.go"
@@ -40,31 +41,31 @@ var orderGuards = []guard{
 		red: []string{"FuzzParseTerms"},
 	},
 	{
-		id: "order-signature", says: "An order is signed by the gate", threat: rowDeputy, file: orderFile,
+		id: "order-signature", says: "An order is signed by the gate", threat: rowDeputy, file: readFile,
 		out: `if !ed25519.Verify(key, message, o.Sig) {`,
 		in:  `if false && !ed25519.Verify(key, message, o.Sig) {`,
 		red: []string{"TestAnOrderIsRefusedWhicheverOfItsFieldsIsChanged", "TestAnOrderIsTrustedOnlyThroughAKeyThatThisExecutorKnows"},
 	},
 	{
-		id: "order-expiry", says: "An order expires", threat: rowReplay, file: orderFile,
+		id: "order-expiry", says: "An order expires", threat: rowReplay, file: readFile,
 		out: `case !now.Before(o.ExpiresAt):`,
 		in:  `case false:`,
 		red: []string{"TestAnOrderHasItsTimeAndNoOther"},
 	},
 	{
-		id: "order-not-too-long", says: "An order that lives longer than a Job keeps its name is none", threat: rowReplay, file: orderFile,
+		id: "order-not-too-long", says: "An order that lives longer than a Job keeps its name is none", threat: rowReplay, file: readFile,
 		out: `case o.ExpiresAt.After(now.Add(OrderLife + ClockSlack)):`,
 		in:  `case false:`,
 		red: []string{"TestAnOrderHasItsTimeAndNoOther"},
 	},
 	{
-		id: "order-clock", says: "A clock that nobody set refuses every order", threat: rowReplay, file: orderFile,
+		id: "order-clock", says: "A clock that nobody set refuses every order", threat: rowReplay, file: readFile,
 		out: "	switch {\n	case now.IsZero():",
 		in:  "	if now.IsZero() {\n		return nil\n	}\n	switch {\n	case false:",
 		red: []string{"TestAnOrderHasItsTimeAndNoOther"},
 	},
 	{
-		id: "order-one-spelling", says: "An order has one encoding", threat: rowReplay, file: orderFile,
+		id: "order-one-spelling", says: "An order has one encoding", threat: rowReplay, file: readFile,
 		out: `if again, err := json.Marshal(o); err != nil || !bytes.Equal(raw, again) {`,
 		in:  `if again, err := json.Marshal(o); err != nil || bytes.Equal(again, nil) {`,
 		red: []string{"TestOneOrderHasOneSpelling"},
@@ -100,13 +101,13 @@ var orderGuards = []guard{
 		red: []string{"TestTheSignerRefusesWhatTheVerifierWould"},
 	},
 	{
-		id: "names-valid", says: "Names of objects are names", threat: rowNames, file: "internal/action/action.go",
+		id: "names-valid", says: "Names of objects are names", threat: rowNames, file: "internal/action/validate.go",
 		out: `if err := a.Target.validTarget(); err != nil {`,
 		in:  `if err := a.Target.validTarget(); err != nil && false {`,
 		red: []string{"TestAnActionOutOfFormIsInvalid"},
 	},
 	{
-		id: "images-valid", says: "Images are image references", threat: rowNames, file: "internal/action/action.go",
+		id: "images-valid", says: "Images are image references", threat: rowNames, file: "internal/action/validate.go",
 		out: `case !imagePattern.MatchString(p.To):`,
 		in:  `case false:`,
 		red: []string{"TestAnActionOutOfFormIsInvalid"},
