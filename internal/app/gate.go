@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -123,6 +124,9 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		return err
 	}
 	effects.Policy = live
+	if err := announceLoss(ctx, chain.Began(), responder); err != nil {
+		return err
+	}
 	weather := &respond.Weather{Gate: responder, Cards: effects.Cards}
 	if err := weather.Recall(ctx); err != nil {
 		return err
@@ -193,5 +197,17 @@ func newSlack(s Settings, keys Keys, groups func() []string, redactor *redact.Re
 	return chat.New(chat.Config{
 		BotToken: s.SlackBotToken, AppToken: s.SlackAppToken, APIURL: s.SlackAPIURL, Channel: s.SlackChannelID,
 		Groups: groups, Mode: s.Mode, ClusterName: s.ClusterName, Key: keys.Seal, Log: log, Redactor: redactor, Now: time.Now,
+	})
+}
+
+// announceLoss tells the channel that the store lost records and an operator
+// accepted what it has: cards from before may stand there for good.
+func announceLoss(ctx context.Context, began *audit.Accepted, gate *respond.Responder) error {
+	if began == nil {
+		return nil
+	}
+	return gate.Steer(ctx, steeringID("log", strconv.Itoa(began.Was.Seq), string(began.Was.Hash)), incident.Steered{
+		What: incident.NewLog, Old: began.Was.Hash,
+		Reason: redact.Sprintf("%s records were vouched for, and %s are there; an operator accepted that", redact.Int(int64(began.Was.Seq)), redact.Int(int64(began.Have))),
 	})
 }

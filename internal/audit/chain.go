@@ -43,6 +43,13 @@ type Chain struct {
 	hash   action.Hash
 	agreed time.Time // when log and anchor were last known to agree; zero before they were compared
 	lost   *ForgottenError
+	began  *Accepted
+}
+
+// Accepted is what an operator took as the beginning of a new audit log.
+type Accepted struct {
+	Was  Head // what the anchor vouched for before
+	Have int  // records that the store held
 }
 
 // NewChain makes a chain; nothing is read before Check or Run.
@@ -131,7 +138,13 @@ func (c *Chain) Check(ctx context.Context, keys action.Keys) error {
 	case matches:
 		c.logger.Warn("an operator accepted the store as it is: a new audit log begins", "records", c.seq,
 			"was anchored", kept.Head.Seq, "was", kept.Head.Hash, "signed", signed)
-		return c.begin(ctx)
+		if err := c.begin(ctx); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.began = &Accepted{Was: kept.Head, Have: c.seq}
+		return nil
 	case kept.Head.unwritten() && c.gate == 0:
 		return c.begin(ctx)
 	case kept.Head.unwritten():
@@ -164,6 +177,14 @@ func (c *Chain) begin(ctx context.Context) error {
 	}
 	c.agree(c.kept)
 	return nil
+}
+
+// Began is what an operator accepted when this process compared log and anchor;
+// nil where they agreed.
+func (c *Chain) Began() *Accepted {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.began
 }
 
 func (c *Chain) agree(kept Head) {

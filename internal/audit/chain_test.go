@@ -152,8 +152,12 @@ func TestAnOperatorAcceptsTheStoreAsItIs(t *testing.T) {
 			if h, _ := anchor.state(); !h.Valid(keys) || h.Seq != len(all) || anchor.accept != "" {
 				t.Errorf("anchored %+v, accept %q", h, anchor.accept)
 			}
-			if err := NewChain(store, anchor, key, at, quiet()).Check(t.Context(), keys); err != nil {
-				t.Errorf("the next start: %v", err)
+			if b := again.Began(); b == nil || b.Was.Seq != c.anchor.Seq || b.Was.Hash != c.anchor.Hash || b.Have != len(all) {
+				t.Errorf("people are told %+v", b)
+			}
+			next := NewChain(store, anchor, key, at, quiet())
+			if err := next.Check(t.Context(), keys); err != nil || next.Began() != nil {
+				t.Errorf("the next start: %v, %+v", err, next.Began())
 			}
 		})
 	}

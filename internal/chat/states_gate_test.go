@@ -145,6 +145,7 @@ func gateStates(t testing.TB) []state {
 		{"policy-gone", done(steer(t, widerPolicy()).agree(alice, incident.Approve).agree(bob, incident.Approve).add(&incident.Adopted{Failure: redact.Literal("it was changed again since")})), off},
 		{"policy-rejected", done(steer(t, widerPolicy()).agree(bob, incident.Reject)), off},
 		{"policy-waits-shared-channel", done(steer(t, widerPolicy())), func(o *Options) { o.Shared = true }},
+		{"store-lost-records", done(steer(t, incident.Steered{What: incident.NewLog, Old: hashOf('a'), Reason: redact.Literal("584 records were vouched for, and 2 are there; an operator accepted that")})), off},
 		{"storm", done(storm(t, tallies())), off},
 		{"storm-over", done(storm(t, tallies()).add(&incident.Storm{Budget: 60, Over: true})), off},
 		{"signers-changed", done(steer(t, incident.Steered{What: incident.Signers, Old: hashOf('a'), New: hashOf('d')})), off},

@@ -63,6 +63,8 @@ func steeredStage(i incident.Incident) stage {
 		return stage{mark: "🛑", headline: redact.Literal("Remediation is stopped")}
 	case incident.Resume:
 		return stage{mark: "▶️", headline: redact.Literal("Remediation goes on")}
+	case incident.NewLog:
+		return stage{mark: "⚠️", headline: redact.Literal("The store lost records")}
 	case incident.NewPolicy:
 		return waits(redact.Literal("New policy"))
 	case incident.Signers:
@@ -73,7 +75,10 @@ func steeredStage(i incident.Incident) stage {
 
 // steeredBy says who did it, in words that follow the headline.
 func steeredBy(s incident.Steered) redact.Text {
-	if s.Person.ID == "" {
+	switch {
+	case s.What == incident.NewLog:
+		return redact.Literal("(accepted by an operator)")
+	case s.Person.ID == "":
 		return redact.Literal("(changed in the cluster)")
 	}
 	return redact.Sprintf("(by %s)", personText(s.Person))
@@ -84,7 +89,10 @@ func steeredBy(s incident.Steered) redact.Text {
 func steeredBlock(i incident.Incident) (block *slack.RichTextBlock, whole bool) {
 	s := i.Steered
 	who := redact.Literal("Changed in the cluster. Slack does not know by whom.")
-	if s.Person.ID != "" {
+	switch {
+	case s.What == incident.NewLog:
+		who = redact.Literal("An operator accepted what it holds. Slack does not know who.")
+	case s.Person.ID != "":
 		who = redact.Sprintf("By %s", personText(s.Person))
 	}
 	elements := []slack.RichTextElement{line(spelled(who))}
@@ -134,6 +142,8 @@ func steeredLines(i incident.Incident, o Options, whole bool) []slack.RichTextEl
 		texts = append(texts, redact.Literal("Nothing is offered, rehearsed or changed, and open offers are taken back, until somebody resumes: /countersign resume."))
 	case incident.Resume:
 		texts = append(texts, redact.Literal("Findings that still stand are looked at again."))
+	case incident.NewLog:
+		texts = append(texts, redact.Literal("Cards from before may show what is not known any more, and their buttons do nothing. Votes on them are void: what still stands gets a card of its own. What was changed stands in the cluster and its audit log."))
 	case incident.NewPolicy:
 		texts = append(texts, policyLine(i))
 	case incident.Signers:

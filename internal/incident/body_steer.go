@@ -26,6 +26,7 @@ const (
 	Resume    What = "resume"
 	NewPolicy What = "policy"
 	Signers   What = "signers"
+	NewLog    What = "log" // the store lost records, and an operator accepted what it has
 )
 
 // Steered begins a stream that is no incident: somebody changed how the whole
