@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,12 +17,16 @@ import (
 // board counts the cards that are posted, and keeps the storm's as it stands.
 type board struct {
 	thread
+
+	mu     sync.Mutex
 	posts  []time.Time
 	storms int
 	storm  incident.Storm
 }
 
 func (b *board) Card(_ context.Context, i incident.Incident, at incident.Posted) (incident.Posted, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch {
 	case i.Storm != nil:
 		if at.TS == "" {
@@ -35,8 +40,17 @@ func (b *board) Card(_ context.Context, i incident.Incident, at incident.Posted)
 	return at, nil
 }
 
+// stands are the figures so far.
+func (b *board) stands() (posts, storms int, storm incident.Storm) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.posts), b.storms, b.storm
+}
+
 // within counts the posts of the hour that ends at end.
 func (b *board) within(end time.Time) (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, at := range b.posts {
 		if at.After(end.Add(-time.Hour)) && !at.After(end) {
 			n++
@@ -100,11 +114,12 @@ func TestAStormIsABoundedNumberOfCardsAndNothingIsDropped(t *testing.T) {
 		const broken = 3*perHour - 5
 		s.breaks(0, broken)
 		time.Sleep(2 * time.Minute)
-		if len(s.posts) != perHour || s.storms != 1 || s.storm.Waiting != broken-perHour || s.storm.Budget != perHour {
-			t.Fatalf("%d cards, %d storm cards, %+v", len(s.posts), s.storms, s.storm)
+		posts, storms, storm := s.stands()
+		if posts != perHour || storms != 1 || storm.Waiting != broken-perHour || storm.Budget != perHour {
+			t.Fatalf("%d cards, %d storm cards, %+v", posts, storms, storm)
 		}
-		if s.storm.Causes[0] != (incident.Tally{Name: string(incident.ImageNotFound), Count: broken - perHour}) || len(s.storm.Namespaces) != 3 {
-			t.Errorf("%+v", s.storm)
+		if storm.Causes[0] != (incident.Tally{Name: string(incident.ImageNotFound), Count: broken - perHour}) || len(storm.Namespaces) != 3 {
+			t.Errorf("%+v", storm)
 		}
 		if err := s.watcher.Append(t.Context(), incident.ID(fmt.Sprintf("i%012x", broken-1)), &incident.Cleared{}); err != nil {
 			t.Fatal(err)
@@ -115,12 +130,12 @@ func TestAStormIsABoundedNumberOfCardsAndNothingIsDropped(t *testing.T) {
 				t.Fatalf("%d cards within the hour, after %d minutes", n, minute)
 			}
 		}
-		if len(s.posts) != broken-1 || s.storms != 1 || !s.storm.Over {
-			t.Errorf("%d cards of %d, the last healed meanwhile; %d storm cards, %+v", len(s.posts), broken-1, s.storms, s.storm)
+		if posts, storms, storm = s.stands(); posts != broken-1 || storms != 1 || !storm.Over {
+			t.Errorf("%d cards of %d, the last healed meanwhile; %d storm cards, %+v", posts, broken-1, storms, storm)
 		}
 		s.breaks(broken, broken+1)
 		time.Sleep(2 * time.Minute)
-		if len(s.posts) != broken {
+		if posts, _, _ = s.stands(); posts != broken {
 			t.Error("after the storm a finding has no card")
 		}
 	})
@@ -136,12 +151,12 @@ func TestAStormOutlastsARestart(t *testing.T) {
 		again := newSky(t, st)
 		defer again.stop()
 		time.Sleep(2 * time.Minute)
-		if len(again.posts) != 0 || again.storms != 0 {
-			t.Errorf("the restart is a new hour: %d cards, %d storm cards", len(again.posts), again.storms)
+		if posts, storms, _ := again.stands(); posts != 0 || storms != 0 {
+			t.Errorf("the restart is a new hour: %d cards, %d storm cards", posts, storms)
 		}
 		time.Sleep(time.Hour)
-		if len(again.posts) != 3 || again.storms != 0 || !again.storm.Over {
-			t.Errorf("%d cards, %d storm cards, %+v", len(again.posts), again.storms, again.storm)
+		if posts, storms, storm := again.stands(); posts != 3 || storms != 0 || !storm.Over {
+			t.Errorf("%d cards, %d storm cards, %+v", posts, storms, storm)
 		}
 	})
 }
