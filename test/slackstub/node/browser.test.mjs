@@ -151,7 +151,8 @@ test("the panel shows the wire and turns knobs", { skip }, async () => {
   await page.click("[data-panel-toggle]");
   await page.getByText("apps.connections.open").first().waitFor();
   await page.click(".knobs summary");
-  await page.getByText("Deliver next click twice").click();
+  // The knob must have been turned before all of them are reset.
+  await Promise.all([page.waitForResponse(r => r.url().includes("/_ctl/dup")), page.getByText("Deliver next click twice").click()]);
   await shot(page, "panel-desktop");
   await stub.ctl("reset");
   await page.context().close();
