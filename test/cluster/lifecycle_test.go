@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -45,7 +46,10 @@ func bringUpAndHang(dir string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	fmt.Println("HANGING", err)
-	select {}
+	for {
+		time.Sleep(time.Hour)
+		runtime.KeepAlive(c) // collected, it would let go of the cluster's lock
+	}
 }
 
 // harness starts this test binary as one, and returns when it has said until.
