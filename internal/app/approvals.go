@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -183,7 +184,10 @@ func (a *approvals) sign(w http.ResponseWriter, r *http.Request, verb incident.V
 		http.Error(w, "this signature was judged already", http.StatusConflict)
 		return
 	}
-	if err := a.write(r.Context(), i.ID, click); err != nil {
+	written := slices.ContainsFunc(i.Clicks, func(c incident.Clicked) bool { return c.Click == click.Click })
+	if written {
+		a.log.Info("a signature came again before it was judged", "incident", i.ID)
+	} else if err := a.write(r.Context(), i.ID, click); err != nil {
 		a.log.Warn("a signature could not be written down", "incident", i.ID, "err", err)
 		http.Error(w, "the signature could not be written down, so it does not count: try again", http.StatusServiceUnavailable)
 		return

@@ -169,8 +169,13 @@ func TestASignatureIsWrittenDownAsAPressOfItsSigner(t *testing.T) {
 func TestASignatureThatCouldBeLostUnnoticedIsNotAccepted(t *testing.T) {
 	d := newDoor(t)
 	d.unvouched = errors.New("the anchor cannot be written")
-	if status, said := d.post(string(offeredID), d.signature("U1")); status != http.StatusServiceUnavailable || !strings.Contains(said, "lost unnoticed") {
+	signature := d.signature("U1")
+	if status, said := d.post(string(offeredID), signature); status != http.StatusServiceUnavailable || !strings.Contains(said, "lost unnoticed") {
 		t.Errorf("%d %s", status, said)
+	}
+	d.unvouched = nil
+	if status, said := d.post(string(offeredID), signature); status != http.StatusAccepted || len(d.clicks()) != 1 {
+		t.Errorf("the same again: %d %s, %d presses", status, said, len(d.clicks()))
 	}
 }
 

@@ -127,8 +127,8 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	if err := announceLoss(ctx, chain.Began(), responder); err != nil {
 		return err
 	}
-	weather := &respond.Weather{Gate: responder, Cards: effects.Cards}
-	if err := weather.Recall(ctx); err != nil {
+	storm := &respond.StormCard{Gate: responder, Cards: effects.Cards}
+	if err := storm.Recall(ctx); err != nil {
 		return err
 	}
 	helm := &respond.Helm{Thread: slack, Policy: live, Turn: steered.Turn, Now: time.Now, Alarm: slack.Rogue}
@@ -142,7 +142,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	group.Go(func() error { return steered.Run(ctx) })
 	group.Go(func() error { reconsider(ctx, responder, rules); return nil })
 	group.Go(func() error { chain.Run(ctx); return nil })
-	group.Go(func() error { weather.Run(ctx); return nil })
+	group.Go(func() error { storm.Run(ctx); return nil })
 	group.Go(func() error { return launcher.Run(ctx) })
 	group.Go(func() error { return responder.Run(ctx) })
 	group.Go(func() error { return slack.Run(ctx) })

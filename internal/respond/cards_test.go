@@ -80,13 +80,13 @@ func newSky(t *testing.T, st *store.File) *sky {
 		Sealer: sealer, Now: time.Now, Log: silent,
 	})
 	s.watcher = New(Config{Role: incident.Watcher, Store: st, Rules: rules, Now: time.Now, Log: silent})
-	weather := &Weather{Gate: gate, Cards: cards}
-	if err := weather.Recall(t.Context()); err != nil {
+	storm := &StormCard{Gate: gate, Cards: cards}
+	if err := storm.Recall(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { _ = gate.Run(ctx) }()
-	go weather.Run(ctx)
+	go storm.Run(ctx)
 	s.stop = func() { cancel(); s.watcher.queue.ShutDown(); synctest.Wait() }
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -18,9 +19,9 @@ const (
 	stormPace = 15 * time.Second
 )
 
-// Weather keeps the storm's card: it appears when findings wait for a card of
+// StormCard keeps the storm's card: it appears when findings wait for a card of
 // their own, is counted anew while they do, and says when none waits any more.
-type Weather struct {
+type StormCard struct {
 	Gate  *Responder
 	Cards *Cards
 
@@ -31,7 +32,7 @@ type Weather struct {
 
 // Recall finds in the store which cards were posted within the last hour, and a
 // storm that still stands. It has to run before the gate does.
-func (w *Weather) Recall(ctx context.Context) error {
+func (w *StormCard) Recall(ctx context.Context) error {
 	ids, err := w.Gate.cfg.Store.Live(ctx, time.Hour)
 	if err != nil {
 		return fmt.Errorf("list open incidents: %w", err)
@@ -53,7 +54,7 @@ func (w *Weather) Recall(ctx context.Context) error {
 }
 
 // Run works until ctx ends.
-func (w *Weather) Run(ctx context.Context) {
+func (w *StormCard) Run(ctx context.Context) {
 	tick := time.NewTicker(stormTick)
 	defer tick.Stop()
 	for {
@@ -62,14 +63,19 @@ func (w *Weather) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := w.tell(ctx); err != nil && ctx.Err() == nil {
+		err := w.tell(ctx)
+		var untrusted *UntrustedError
+		if errors.As(err, &untrusted) || errors.Is(err, incident.ErrConflict) {
+			w.stream = "" // the store has lost it: what waits still begins another one
+		}
+		if err != nil && ctx.Err() == nil {
 			w.Gate.cfg.Log.Warn("the storm could not be written down, will be tried again", "err", err)
 		}
 	}
 }
 
 // tell writes down how it stands, where that is due.
-func (w *Weather) tell(ctx context.Context) error {
+func (w *StormCard) tell(ctx context.Context) error {
 	now, storm := w.Gate.cfg.Now(), w.Cards.Storm()
 	switch {
 	case storm == nil && w.stream == "":
