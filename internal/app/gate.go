@@ -124,14 +124,10 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		return err
 	}
 	effects.Policy = live
-	if err := announceLoss(ctx, chain.Began(), responder); err != nil {
-		return err
-	}
 	storm := &respond.StormCard{Gate: responder, Cards: effects.Cards}
 	if err := storm.Recall(ctx); err != nil {
 		return err
 	}
-	helm := &respond.Helm{Thread: slack, Policy: live, Turn: steered.Turn, Now: time.Now, Alarm: slack.Rogue}
 	signed := &approvals{
 		load: responder.Load, write: responder.Append, vouch: chain.Vouch, signers: ruled.Signers, team: out.where.TeamID,
 		redactor: redactor, now: time.Now, log: log,
@@ -139,18 +135,16 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	if err := signed.serve(ctx, group, s.ApprovalPort); err != nil {
 		return err
 	}
+	helm := &respond.Helm{Thread: slack, Policy: live, Turn: steered.Turn, Now: time.Now, Alarm: slack.Rogue}
+	takePeople(ctx, group, responder, slack, helm)
 	group.Go(func() error { return steered.Run(ctx) })
 	group.Go(func() error { reconsider(ctx, responder, rules); return nil })
 	group.Go(func() error { chain.Run(ctx); return nil })
+	group.Go(func() error { announceLoss(ctx, chain, responder.Steer, log); return nil })
 	group.Go(func() error { storm.Run(ctx); return nil })
 	group.Go(func() error { return launcher.Run(ctx) })
 	group.Go(func() error { return responder.Run(ctx) })
-	group.Go(func() error { return slack.Run(ctx) })
 	group.Go(func() error { responder.TakeHints(ctx, launcher.Changes()); return nil })
-	for range takers {
-		group.Go(func() error { responder.TakeClicks(ctx, slack.Clicks(), slack); return nil })
-	}
-	group.Go(func() error { responder.TakeCommands(ctx, slack.Commands(), helm); return nil })
 	ready.add("slack", func() error {
 		if !slack.Connected() {
 			return errors.New("no socket to Slack")
@@ -158,6 +152,15 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		return nil
 	})
 	return nil
+}
+
+// takePeople starts what people in Slack reach.
+func takePeople(ctx context.Context, group *errgroup.Group, responder *respond.Responder, slack *chat.Slack, helm *respond.Helm) {
+	group.Go(func() error { return slack.Run(ctx) })
+	for range takers {
+		group.Go(func() error { responder.TakeClicks(ctx, slack.Clicks(), slack); return nil })
+	}
+	group.Go(func() error { responder.TakeCommands(ctx, slack.Commands(), helm); return nil })
 }
 
 // checkChain compares the store with the anchor. Where the store has forgotten
@@ -200,14 +203,36 @@ func newSlack(s Settings, keys Keys, groups func() []string, redactor *redact.Re
 	})
 }
 
-// announceLoss tells the channel that the store lost records and an operator
-// accepted what it has: cards from before may stand there for good.
-func announceLoss(ctx context.Context, began *audit.Accepted, gate *respond.Responder) error {
-	if began == nil {
-		return nil
+// compared is the audit chain, once it has compared log and anchor.
+type compared interface {
+	Began() *audit.Accepted
+	Halt() string
+}
+
+// announceLoss tells the channel, once log and anchor were compared, that the
+// store lost records and an operator accepted what it has: cards from before may
+// stand there for good. It tries until it is written down.
+func announceLoss(ctx context.Context, chain compared, announce func(context.Context, incident.ID, incident.Steered) error, log *slog.Logger) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		if began := chain.Began(); began != nil {
+			err := announce(ctx, steeringID("log", strconv.Itoa(began.Was.Seq), string(began.Was.Hash)), incident.Steered{
+				What: incident.NewLog, Old: began.Was.Hash,
+				Reason: redact.Sprintf("%s records were vouched for, and %s are there; an operator accepted that",
+					redact.Int(int64(began.Was.Seq)), redact.Int(int64(began.Have))),
+			})
+			if err == nil {
+				return
+			}
+			log.Warn("the loss of records could not be announced, will be tried again", "err", err)
+		} else if chain.Halt() != audit.NotCompared {
+			return // they agreed, or the gate is halted and its cards say why
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
-	return gate.Steer(ctx, steeringID("log", strconv.Itoa(began.Was.Seq), string(began.Was.Hash)), incident.Steered{
-		What: incident.NewLog, Old: began.Was.Hash,
-		Reason: redact.Sprintf("%s records were vouched for, and %s are there; an operator accepted that", redact.Int(int64(began.Was.Seq)), redact.Int(int64(began.Have))),
-	})
 }

@@ -138,15 +138,9 @@ func (c *Chain) Check(ctx context.Context, keys action.Keys) error {
 	case matches:
 		c.logger.Warn("an operator accepted the store as it is: a new audit log begins", "records", c.seq,
 			"was anchored", kept.Head.Seq, "was", kept.Head.Hash, "signed", signed)
-		if err := c.begin(ctx); err != nil {
-			return err
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.began = &Accepted{Was: kept.Head, Have: c.seq}
-		return nil
+		return c.begin(ctx, &Accepted{Was: kept.Head, Have: c.seq})
 	case kept.Head.unwritten() && c.gate == 0:
-		return c.begin(ctx)
+		return c.begin(ctx, nil)
 	case kept.Head.unwritten():
 		lost = c.forgot(kept.Head, "the audit anchor is empty or gone, and the store has %d records, %d of them the gate's, for which it must have vouched", c.seq, c.gate)
 	case !signed:
@@ -170,11 +164,15 @@ func (c *Chain) restart() {
 	c.seq, c.hash = 0, ""
 }
 
-// begin anchors the head of a new audit log.
-func (c *Chain) begin(ctx context.Context) error {
+// begin anchors the head of a new audit log; from is what an operator accepted,
+// nil at a first start.
+func (c *Chain) begin(ctx context.Context, from *Accepted) error {
 	if err := c.write(ctx); err != nil {
 		return fmt.Errorf("begin the audit log: %w", err)
 	}
+	c.mu.Lock()
+	c.began = from // before log and anchor are said to agree
+	c.mu.Unlock()
 	c.agree(c.kept)
 	return nil
 }

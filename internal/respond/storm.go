@@ -89,7 +89,7 @@ func (w *StormCard) tell(ctx context.Context) error {
 		w.stream = ""
 		return nil
 	case w.stream == "":
-		id := stormID(storm.Since)
+		id := stormID(now)
 		if _, _, err := w.Gate.Open(ctx, id, "", storm); err != nil {
 			return err
 		}
