@@ -89,6 +89,12 @@ var executorGuards = []guard{
 		red: []string{"TestWithoutTheWallNothingIsSent"},
 	},
 	{
+		id: "write-once", says: "A write whose answer was lost is not sent again", threat: rowReplay, file: "internal/remediate/again.go",
+		out: `if req.Method != http.MethodGet || req.Body != nil && req.Body != http.NoBody {`,
+		in:  `if false {`,
+		red: []string{"TestReadsAreAskedForAgainAndWritesAreSentOnce"},
+	},
+	{
 		id: "executor-wall-ours", says: "Only a refusal by a policy of ours proves the wall", threat: rowWall, file: changeFile,
 		out: "	case refused.ours():\n		return nil\n	case err == nil:",
 		in:  "	case refused.ours(), err != nil:\n		return nil\n	case err == nil:",

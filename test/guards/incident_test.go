@@ -64,6 +64,20 @@ var incidentGuards = []guard{
 		red:  []string{"TestUntrustedRecordsStopEverythingForThatIncidentOnly"},
 	},
 	{
+		id: "distrust-told", says: "People are told when records are not to be trusted any more", threat: rowForgets, file: "internal/respond/respond.go",
+		out: `		r.distrust(ctx, k, err)
+`,
+		in:  ``,
+		red: []string{"TestRecordsThatWereRolledBackUnderARunningProcessAreNotTrusted"},
+	},
+	{
+		id: "loss-told", says: "The channel is told of a loss that an operator accepted", threat: rowForgets, file: "internal/audit/chain.go",
+		out: `	c.began = from // before log and anchor are said to agree
+`,
+		in:  ``,
+		red: []string{"TestAnOperatorAcceptsTheStoreAsItIs"},
+	},
+	{
 		id: "races", says: "Who loses a race decides anew on what the incident has become", threat: rowRace,
 		file: "internal/respond/append.go",
 		out:  `if !errors.Is(err, incident.ErrConflict) {`,

@@ -126,6 +126,12 @@ var wallGuards = []guard{
 		red: []string{"TestAProbeCountsOnlyIfThePolicyRefusedWhatItMust"},
 	},
 	{
+		id: "proof-lost-answers", says: "An API server that fails for long is a halt", threat: rowWall, file: "internal/doctor/state.go",
+		out: `(!passing(err) || now.Sub(s.unsure) >= unsureFor)`,
+		in:  `!passing(err)`,
+		red: []string{"TestLostAnswersAreAHaltOnlyAfterAWhile"},
+	},
+	{
 		id: "watcher-reads", says: "A watcher that may do more than read is told", threat: rowReads, file: "internal/doctor/watcher.go",
 		out: `excess = append(excess, fmt.Errorf("the watcher's account may %s", try.what))`,
 		in:  `told = true`,
