@@ -50,6 +50,8 @@ func watcherClusterRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		policyRule("", []string{"nodes", "persistentvolumes", "namespaces"}, look...),
 		policyRule("storage.k8s.io", []string{"storageclasses"}, look...),
+		policyRule("networking.k8s.io", []string{"ingressclasses"}, "list"),
+		policyRule("admissionregistration.k8s.io", []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations"}, "list"),
 		policyRule("metrics.k8s.io", []string{"nodes"}, "get", "list"),
 	}
 }

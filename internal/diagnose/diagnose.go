@@ -38,6 +38,8 @@ type Finding struct {
 	// now may be the old revision only.
 	Rolling bool
 	Since   time.Time
+	// Victims are further subjects that fail for the same cause, sorted.
+	Victims []action.Ref
 }
 
 // Diagnose says what is wrong with subject: a workload, or anything below one,
@@ -72,7 +74,7 @@ func DiagnoseIndexed(x *kube.Index, subject action.Ref, opts Options) Finding {
 	f.Since = since(faults, p.fault)
 	d := &f.Diagnosis
 	d.Cause, d.Root, d.Object, d.Rule = p.cause, p.root, p.fault.object, p.rule
-	d.Summary, d.Cites, d.RuledOut = p.summary, p.cites, p.ruledOut
+	d.Summary, d.Cites, d.RuledOut, d.Thing = p.summary, p.cites, p.ruledOut, text(p.thing)
 	d.Confidence = confidence(opts, p.rule)
 	l.remedy(p, d)
 	f.Evidence = l.evidence.list

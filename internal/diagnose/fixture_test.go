@@ -8,10 +8,15 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
@@ -39,6 +44,7 @@ type capture struct {
 	Objects []json.RawMessage `json:"objects"`
 	Logs    []capturedLog     `json:"logs,omitempty"`
 	Absent  []string          `json:"absent,omitempty"` // KIND/NAME in the case's namespace
+	Listed  []string          `json:"listed,omitempty"` // kinds that were looked at, whether there were any or not
 }
 
 type capturedLog struct {
@@ -70,6 +76,7 @@ func readYAML(t *testing.T, file string, into any) {
 func (c capture) snapshot() (*kube.Snapshot, error) {
 	r := redact.New(redact.Config{Key: []byte("fixture")})
 	s := &kube.Snapshot{Taken: c.Taken, ConfigMaps: []kube.Keys{}}
+	listed(s, c.Listed)
 	namespace := ""
 	for _, raw := range c.Objects {
 		obj, _, err := scheme.Codecs.UniversalDeserializer().Decode(raw, nil, nil)
@@ -128,17 +135,41 @@ func add(s *kube.Snapshot, obj runtime.Object, r *redact.Redactor) (namespace st
 		s.Services = append(s.Services, o)
 	case *discoveryv1.EndpointSlice:
 		s.EndpointSlices = append(s.EndpointSlices, o)
+	case *networkingv1.NetworkPolicy:
+		s.NetworkPolicies = append(s.NetworkPolicies, o)
 	case *corev1.PersistentVolumeClaim:
 		s.Claims = append(s.Claims, o)
+	case *corev1.LimitRange:
+		s.Limits = append(s.Limits, o)
+	case *corev1.Namespace:
+		s.Namespaces = append(s.Namespaces, o)
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		s.Autoscalers = append(s.Autoscalers, o)
+	case *policyv1.PodDisruptionBudget:
+		s.Budgets = append(s.Budgets, o)
+	case *storagev1.StorageClass:
+		s.StorageClasses = append(s.StorageClasses, o)
+	case *admissionv1.ValidatingWebhookConfiguration:
+		s.ValidatingWebhooks = append(s.ValidatingWebhooks, o)
+	case *admissionv1.MutatingWebhookConfiguration:
+		s.MutatingWebhooks = append(s.MutatingWebhooks, o)
+	case *networkingv1.Ingress:
+		s.Ingresses = append(s.Ingresses, o)
+	case *networkingv1.IngressClass:
+		s.IngressClasses = append(s.IngressClasses, o)
 	case *corev1.ResourceQuota:
 		s.Quotas = append(s.Quotas, o)
 	case *corev1.ConfigMap:
 		k := kube.Keys{Ref: kube.Key("ConfigMap", o.Namespace, o.Name), Keys: []string{}}
-		k.Ref.UID = string(o.UID)
+		k.Ref.UID, k.Changed = string(o.UID), kube.ChangedAt(o)
 		for key := range o.Data {
 			k.Keys = append(k.Keys, key)
 		}
 		s.ConfigMaps = append(s.ConfigMaps, k)
+	case *corev1.Secret:
+		k := kube.Keys{Ref: kube.Key("Secret", o.Namespace, o.Name), Changed: kube.ChangedAt(o)}
+		k.Ref.UID = string(o.UID)
+		s.Secrets = append(s.Secrets, k)
 	case *corev1.Event:
 		s.Events = append(s.Events, kube.EventFrom(o, r.Redact(o.Message)))
 	}

@@ -84,6 +84,9 @@ func proveImage(l *look, f fault) (proof, bool) {
 		}
 	}
 	p.ruledOut = imageRuledOut(p.cause)
+	if p.cause == incident.ImageRegistryUnreachable || p.cause == incident.ImagePullRateLimited {
+		p.thing = registry(f.containerImage())
+	}
 	return p, true
 }
 

@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/countersign-dev/countersign/internal/kube"
 )
 
 // capture reads the namespace, the nodes and the logs.
@@ -21,7 +23,8 @@ func (l live) capture(ctx context.Context) (capture, error) {
 		gvr("Pod", "v1"), gvr("Deployment", "apps/v1"), gvr("ReplicaSet", "apps/v1"), gvr("StatefulSet", "apps/v1"),
 		gvr("DaemonSet", "apps/v1"), gvr("Job", "batch/v1"), gvr("Service", "v1"), gvr("ConfigMap", "v1"),
 		gvr("EndpointSlice", "discovery.k8s.io/v1"), gvr("PersistentVolumeClaim", "v1"), gvr("ResourceQuota", "v1"),
-		gvr("Event", "v1"),
+		gvr("NetworkPolicy", "networking.k8s.io/v1"), gvr("Secret", "v1"), gvr("Event", "v1"), gvr("LimitRange", "v1"), gvr("CronJob", "batch/v1"),
+		gvr("HorizontalPodAutoscaler", "autoscaling/v2"), gvr("PodDisruptionBudget", "policy/v1"),
 	} {
 		list, err := l.objects.Resource(r).Namespace(l.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
@@ -38,6 +41,12 @@ func (l live) capture(ctx context.Context) (capture, error) {
 	if err := c.keep(nodes.Items); err != nil {
 		return c, err
 	}
+	if err := l.keepClusterWide(ctx, &c); err != nil {
+		return c, err
+	}
+	if err := l.keepRoutes(ctx, &c); err != nil {
+		return c, err
+	}
 	return c, l.readPods(ctx, &c)
 }
 
@@ -47,7 +56,10 @@ func (c *capture) keep(items []unstructured.Unstructured) error {
 		if u.GetKind() == "ConfigMap" && u.GetName() == "kube-root-ca.crt" {
 			continue
 		}
-		u.SetManagedFields(nil)
+		u.SetManagedFields(written(u))
+		if u.GetKind() == "Secret" {
+			unstructured.RemoveNestedField(u.Object, "data")
+		}
 		if u.GetKind() == "Node" {
 			unstructured.RemoveNestedField(u.Object, "status", "images")
 		}
@@ -58,6 +70,15 @@ func (c *capture) keep(items []unstructured.Unstructured) error {
 		c.Objects = append(c.Objects, raw)
 	}
 	return nil
+}
+
+// written keeps when a Secret was last written, and of others nothing.
+func written(u *unstructured.Unstructured) []metav1.ManagedFieldsEntry {
+	if u.GetKind() != "Secret" {
+		return nil
+	}
+	at := metav1.NewTime(kube.ChangedAt(u))
+	return []metav1.ManagedFieldsEntry{{Manager: "case", Operation: metav1.ManagedFieldsOperationApply, APIVersion: "v1", Time: &at}}
 }
 
 // readPods reads logs, and asks for the ConfigMaps that pods name.

@@ -153,7 +153,7 @@ func (l live) run(t *testing.T, dir string, w want) {
 
 func gvr(kind, apiVersion string) schema.GroupVersionResource {
 	gv, _ := schema.ParseGroupVersion(apiVersion)
-	return gv.WithResource(strings.ToLower(kind) + "s")
+	return gv.WithResource(plural(kind))
 }
 
 func (l live) apply(ctx context.Context, t *testing.T, raw []byte) {
@@ -163,7 +163,7 @@ func (l live) apply(ctx context.Context, t *testing.T, raw []byte) {
 		if err := yaml.Unmarshal([]byte(doc), &u.Object); err != nil {
 			t.Fatal(err)
 		}
-		r := l.objects.Resource(gvr(u.GetKind(), u.GetAPIVersion())).Namespace(l.namespace)
+		r := l.resource(t, &u)
 		if _, err := r.Apply(ctx, u.GetName(), &u, metav1.ApplyOptions{FieldManager: "case", Force: true}); err != nil {
 			t.Fatalf("%s/%s: %v", u.GetKind(), u.GetName(), err)
 		}

@@ -127,38 +127,6 @@ func jobComplete(j *batchv1.Job) bool {
 	return false
 }
 
-// objectFaults are those of the workload itself.
-func (l *look) objectFaults() []fault {
-	var out []fault
-	add := func(obj metav1.Object, found []kube.Symptom) {
-		for _, s := range found {
-			out = append(out, fault{symptom: s, object: kube.RefOf(obj)})
-		}
-	}
-	switch top := l.top.(type) {
-	case *appsv1.Deployment:
-		add(top, kube.DeploymentSymptoms(top))
-	case *appsv1.StatefulSet, *appsv1.DaemonSet, *appsv1.ReplicaSet:
-		if ready, desired := l.replicas(); ready < desired {
-			found, _ := kube.CreateSymptoms(l.x.EventsOf(l.subject), l.now)
-			add(top, found)
-		}
-	case *batchv1.Job:
-		add(top, kube.JobSymptoms(top))
-		if len(l.pods) == 0 && top.Status.Succeeded == 0 {
-			found, _ := kube.CreateSymptoms(l.x.EventsOf(l.subject), l.now)
-			add(top, found)
-		}
-	case *batchv1.CronJob:
-		if j := l.lastJob(); j != nil {
-			add(j, kube.JobSymptoms(j))
-		}
-	case *corev1.Node:
-		add(top, kube.NodeSymptoms(top))
-	}
-	return out
-}
-
 func podFault(p *corev1.Pod, s kube.Symptom) fault {
 	f := fault{symptom: s, object: kube.RefOf(p), pod: p}
 	if s.Container == "" {

@@ -73,10 +73,15 @@ func (l *look) beyond(pod *corev1.Pod, name corev1.ResourceName) (want, most res
 func (l *look) tainted(f fault, p proof) (proof, bool) {
 	p.cause = incident.TaintNotTolerated
 	p.summary = redact.Sprintf("%s cannot be placed: it tolerates the taints of no node that would fit", refText(l.subject))
+	ordinary := false
 	for _, n := range l.x.Nodes {
 		for i := range n.Spec.Taints {
 			t := &n.Spec.Taints[i]
-			if t.Effect == corev1.TaintEffectPreferNoSchedule || tolerates(f.pod, t) || ordinaryTaint(t) {
+			if t.Effect == corev1.TaintEffectPreferNoSchedule || tolerates(f.pod, t) {
+				continue
+			}
+			if ordinaryTaint(t) {
+				ordinary = ordinary || t.Key != corev1.TaintNodeUnschedulable
 				continue
 			}
 			node := kube.RefOf(n)
@@ -96,12 +101,13 @@ func (l *look) tainted(f fault, p proof) (proof, bool) {
 			return p, true
 		}
 	}
-	return p, true
+	return p, ordinary || len(l.x.Nodes) == 0 // else the taint is gone by now
 }
 
-// ordinaryTaint keeps workloads off the control plane, as everywhere.
+// ordinaryTaint keeps workloads off the control plane, as everywhere, or repeats
+// that a node is cordoned, which the scheduler calls by another name.
 func ordinaryTaint(t *corev1.Taint) bool {
-	return t.Key == "node-role.kubernetes.io/control-plane" || t.Key == "node-role.kubernetes.io/master"
+	return t.Key == "node-role.kubernetes.io/control-plane" || t.Key == "node-role.kubernetes.io/master" || t.Key == corev1.TaintNodeUnschedulable
 }
 
 func tolerates(pod *corev1.Pod, taint *corev1.Taint) bool {
@@ -124,30 +130,4 @@ func pressureCause(key string) incident.Cause {
 		return incident.NodePIDPressure
 	}
 	return incident.NodeMemoryPressure
-}
-
-// unbound looks behind the scheduler's "unbound claims" at the claims.
-func (l *look) unbound(f fault, p proof) (proof, bool) {
-	for i := range f.pod.Spec.Volumes {
-		v := f.pod.Spec.Volumes[i].PersistentVolumeClaim
-		if v == nil {
-			continue
-		}
-		ref := kube.Key("PersistentVolumeClaim", f.object.Namespace, v.ClaimName)
-		claim, _ := l.x.Object(ref).(*corev1.PersistentVolumeClaim)
-		if claim == nil || claim.Status.Phase == corev1.ClaimBound {
-			continue
-		}
-		p.root = kube.RefOf(claim)
-		p.cause = incident.PVCUnbound
-		p.summary = redact.Sprintf("%s cannot start: no volume fits %s", refText(l.subject), refText(p.root))
-		if class := claim.Spec.StorageClassName; class != nil && *class != "" && l.x.StorageClasses != nil &&
-			l.x.Object(kube.Key("StorageClass", "", *class)) == nil {
-			p.cause = incident.StorageClassMissing
-			p.summary = redact.Sprintf("%s cannot start: %s asks for StorageClass/%s, which does not exist",
-				refText(l.subject), refText(p.root), text(*class))
-		}
-		return p, true
-	}
-	return proof{}, false
 }

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/countersign-dev/countersign/internal/action"
@@ -11,13 +12,14 @@ import (
 
 // proof is what a rule says when it is sure.
 type proof struct {
-	rule    string
+	rule    string // empty: that of the table
 	cause   incident.Cause
 	root    action.Ref // empty: the subject
 	summary redact.Text
 	cites   []string
 	fault   fault
-	key     string // the missing key of a ConfigMap or Secret, or the variable
+	key     string // the missing key of a ConfigMap or Secret, the variable, the finalizer, or the node to drain
+	thing   string // see incident.Diagnosis
 	// hung marks a fault that a fresh start would remove although its cause
 	// stays unknown.
 	hung       bool
@@ -49,24 +51,61 @@ func rules() []rule {
 		{"image.pull", []kube.SymptomKind{kube.ImagePull}, proveImage},
 		{"config.missing", []kube.SymptomKind{kube.ConfigError, kube.Pending}, proveConfig},
 		{"start.run-as-root", []kube.SymptomKind{kube.ConfigError, kube.StartFailure}, proveRunAsRoot},
+		{"start.hook", started, proveHook},
 		{"start.command", started, proveCommand},
+		{"run.leak", []kube.SymptomKind{kube.OOMKill}, proveLeak},
 		{"run.oom", []kube.SymptomKind{kube.OOMKill}, proveOOM},
+		{"spec.env-shadowed", []kube.SymptomKind{kube.CrashLoop, kube.ProbeFailing}, proveShadow},
+		{"probe.service-missing", []kube.SymptomKind{kube.ProbeFailing}, proveProbeBy(proveServiceMissing)},
+		{"probe.dns", []kube.SymptomKind{kube.ProbeFailing}, proveProbeBy(proveDNS)},
+		{"probe.network-policy", []kube.SymptomKind{kube.ProbeFailing}, proveProbeBy(proveNetworkPolicy)},
+		{"probe.service-broken", []kube.SymptomKind{kube.ProbeFailing}, proveProbeBy(proveBrokenService)},
+		{"probe.dependency", []kube.SymptomKind{kube.ProbeFailing}, proveProbeBy(proveDependency)},
+		{"log.unready", []kube.SymptomKind{kube.ProbeFailing}, proveUnreadyCause},
 		{"probe.killed", []kube.SymptomKind{kube.ProbeFailing}, proveKilledByProbe},
 		{"crash.env-var", []kube.SymptomKind{kube.CrashLoop}, proveEnvVar},
+		{"init.waiting", []kube.SymptomKind{kube.Pending, kube.CrashLoop}, proveInitWaiting},
+		{"crash.service-missing", []kube.SymptomKind{kube.CrashLoop}, proveServiceMissing},
+		{"crash.dns", []kube.SymptomKind{kube.CrashLoop}, proveDNS},
+		{"crash.network-policy", []kube.SymptomKind{kube.CrashLoop}, proveNetworkPolicy},
+		{"crash.service-broken", []kube.SymptomKind{kube.CrashLoop}, proveBrokenService},
 		{"crash.dependency", []kube.SymptomKind{kube.CrashLoop}, proveDependency},
+		{"log.last-error", []kube.SymptomKind{kube.CrashLoop}, proveLogCause},
 		{"crash.init", []kube.SymptomKind{kube.CrashLoop}, proveInit},
 		{"crash.trace", []kube.SymptomKind{kube.CrashLoop}, proveTrace},
 		{"crash.error-line", []kube.SymptomKind{kube.CrashLoop}, proveErrorLine},
+		{"rollout.deadlocked", []kube.SymptomKind{kube.Unschedulable, kube.Pending, kube.RolloutStuck}, proveDeadlock},
 		{"schedule.message", []kube.SymptomKind{kube.Unschedulable}, proveScheduling},
+		{"run.ephemeral-storage", []kube.SymptomKind{kube.Evicted}, proveEphemeral},
+		{"schedule.nobody", []kube.SymptomKind{kube.Pending}, proveScheduler},
+		{"start.volume", []kube.SymptomKind{kube.Pending}, proveMount},
+		{"start.sandbox", []kube.SymptomKind{kube.Pending}, proveSandbox},
 		{"run.evicted", []kube.SymptomKind{kube.Evicted}, proveEvicted},
 		{"create.refused", []kube.SymptomKind{kube.RolloutStuck}, proveCreate},
 		{"probe.readiness", []kube.SymptomKind{kube.ProbeFailing}, proveReadiness},
+		{"job.env-shadowed", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveShadow)},
 		{"job.env-var", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveEnvVar)},
+		{"job.init-waiting", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveInitWaiting)},
+		{"job.service-missing", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveServiceMissing)},
+		{"job.dns", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveDNS)},
+		{"job.network-policy", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveNetworkPolicy)},
+		{"job.service-broken", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveBrokenService)},
 		{"job.dependency", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveDependency)},
 		{"job.command", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveCommand)},
+		{"job.last-error", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveLogCause)},
 		{"job.trace", []kube.SymptomKind{kube.JobFailed}, proveJobBy(proveTrace)},
 		{"job.failed", []kube.SymptomKind{kube.JobFailed}, proveJob},
 		{"rollout.deadline", []kube.SymptomKind{kube.RolloutStuck}, proveRollout},
+		{"service.no-pod", []kube.SymptomKind{kube.ServiceBroken}, proveSelector},
+		{"service.port", []kube.SymptomKind{kube.ServiceBroken}, provePort},
+		{"service.overlap", []kube.SymptomKind{kube.ServiceBroken}, proveOverlap},
+		{"ingress.class", []kube.SymptomKind{kube.IngressBroken}, proveIngressClass},
+		{"ingress.backend", []kube.SymptomKind{kube.IngressBroken}, proveIngressBackend},
+		{"ingress.tls", []kube.SymptomKind{kube.IngressBroken}, proveIngressTLS},
+		{"scale.condition", []kube.SymptomKind{kube.ScalingStuck}, proveScaling},
+		{"evict.budget", []kube.SymptomKind{kube.EvictionBlocked}, proveBudget},
+		{"delete.finalizer", []kube.SymptomKind{kube.DeletionStuck}, proveFinalizer},
+		{"halt.suspended", []kube.SymptomKind{kube.Suspended}, proveSuspended}, // last: see Chosen
 	}
 }
 
@@ -88,7 +127,7 @@ func (l *look) prove(faults []fault) (proof, bool) {
 			if !ok {
 				continue
 			}
-			p.rule = r.name
+			p.rule = cmp.Or(p.rule, r.name)
 			if p.fault.object == (action.Ref{}) {
 				p.fault = f
 			}

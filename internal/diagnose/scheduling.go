@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -95,8 +94,10 @@ var filters = []struct {
 	{"Insufficient ", incident.InsufficientResource},
 	{"Too many pods", incident.InsufficientResource},
 	{"unbound immediate PersistentVolumeClaims", incident.PVCUnbound},
+	{"didn't find available persistent volumes to bind", incident.PVCUnbound},
 	{"didn't match pod topology spread constraints", incident.TopologySpreadUnsatisfiable},
 	{"didn't match pod anti-affinity rules", incident.PodAntiAffinity},
+	{"didn't satisfy existing pods anti-affinity rules", incident.PodAntiAffinity},
 }
 
 func filterOf(reason string) int {
@@ -123,12 +124,37 @@ func proveScheduling(l *look, f fault) (proof, bool) {
 	if !ok || total == 0 {
 		return proof{}, false
 	}
-	last := slices.MaxFunc(refusals, func(a, b refusal) int { return cmp.Compare(filterOf(a.reason), filterOf(b.reason)) })
-	n := filterOf(last.reason)
-	if n < 0 {
+	last, ok := lastFilter(refusals)
+	if !ok {
 		return proof{}, false
 	}
-	return l.scheduled(f, p, filters[n].cause, last, refusals)
+	if n := l.cordoned(f.pod, refusals); n != nil {
+		return l.onCordoned(p, n), true
+	}
+	return l.scheduled(f, p, last.cause, last.refusal, refusals)
+}
+
+// decisive is the reason that stands in the way.
+type decisive struct {
+	refusal
+	cause incident.Cause
+}
+
+// lastFilter picks the reason of the latest filter. A reason that no filter here
+// knows may be later than all the others: then nothing is sure.
+func lastFilter(refusals []refusal) (decisive, bool) {
+	last := -1
+	var out decisive
+	for _, r := range refusals {
+		n := filterOf(r.reason)
+		if n < 0 {
+			return decisive{}, false
+		}
+		if n > last {
+			last, out = n, decisive{r, filters[n].cause}
+		}
+	}
+	return out, last >= 0
 }
 
 // scheduled words the proof, with what Node objects and the spec add.
@@ -149,13 +175,9 @@ func (l *look) scheduled(f fault, p proof, cause incident.Cause, last refusal, a
 		p.summary = redact.Sprintf("%s cannot be placed: no node has the labels %s", who, selectorText(f.pod.Spec.NodeSelector))
 		p.cites = append(p.cites, l.evidence.add("spec", l.subject, redact.Literal("nodeSelector"), selectorText(f.pod.Spec.NodeSelector), l.x.Taken))
 	case incident.NodeCordoned:
-		p.summary = redact.Sprintf("%s cannot be placed: the nodes that would fit are cordoned", who)
-		if n := l.firstNode(func(n *corev1.Node) bool { return n.Spec.Unschedulable }); n != nil {
-			p.root = kube.RefOf(n)
-			p.summary = redact.Sprintf("%s cannot be placed: %s is cordoned", who, refText(p.root))
-		}
+		return proof{}, false // all nodes are cordoned, and this pod would fit onto none of them
 	case incident.HostPortConflict:
-		p.summary = redact.Sprintf("%s cannot be placed: its host port is taken on every node that would fit", who)
+		p.summary = redact.Sprintf("%s cannot be placed: its host port %s is taken on every node that would fit", who, hostPorts(f.pod))
 	case incident.PodAntiAffinity:
 		p.summary = redact.Sprintf("%s cannot be placed: its anti-affinity leaves no node for one more pod", who)
 	case incident.TopologySpreadUnsatisfiable:

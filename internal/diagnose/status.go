@@ -37,7 +37,8 @@ func statusText(f fault) redact.Text {
 		return redact.Sprintf("waits to be started: %s", orText(message, text(f.symptom.Class)))
 	case kube.Evicted:
 		return redact.Sprintf("was evicted: %s", message)
-	case kube.JobFailed, kube.RolloutStuck, kube.NodeNotReady, kube.NodePressure:
+	case kube.JobFailed, kube.RolloutStuck, kube.NodeNotReady, kube.NodePressure, kube.ServiceBroken, kube.IngressBroken,
+		kube.ScalingStuck, kube.EvictionBlocked, kube.DeletionStuck, kube.Suspended:
 		return redact.Sprintf("%s: %s", text(string(f.symptom.Kind)), orText(message, text(f.symptom.Class)))
 	}
 	return redact.Sprintf("%s: %s", text(string(f.symptom.Kind)), message)

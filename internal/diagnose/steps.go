@@ -103,7 +103,7 @@ func (l *look) placeSteps(p proof, describe, edit redact.Text) []redact.Text {
 		return []redact.Text{redact.Literal("see labels and taints: kubectl get nodes --show-labels; kubectl describe nodes"), edit}
 	case incident.NodeCordoned:
 		return []redact.Text{redact.Sprintf("if the drain is over: kubectl uncordon %s", text(p.root.Name))}
-	case incident.PVCMissing, incident.PVCUnbound, incident.StorageClassMissing:
+	case incident.PVCMissing:
 		return []redact.Text{
 			redact.Sprintf("look at the claims: kubectl get pvc,storageclass -n %s", ns),
 			redact.Sprintf("create %s or correct its name, class or size", root),
@@ -117,9 +117,19 @@ func (l *look) placeSteps(p proof, describe, edit redact.Text) []redact.Text {
 		return []redact.Text{redact.Sprintf("create it: kubectl create serviceaccount %s -n %s", text(p.root.Name), ns), edit}
 	case incident.QuotaExceeded, incident.QuotaRequiresLimits:
 		return []redact.Text{redact.Sprintf("see what is used: kubectl describe resourcequota %s -n %s", text(p.root.Name), ns), edit}
-	case incident.DependencyUnavailable:
-		return []redact.Text{redact.Sprintf("look at what is behind it: kubectl describe %s -n %s", root, text(p.root.Namespace)), describe}
+	case incident.ServiceSelectorMismatch, incident.ServicePortMismatch, incident.ServiceSelectorOverlap,
+		incident.IngressClassMissing, incident.IngressBackendMissing, incident.IngressTLSSecretMissing:
+		return l.networkSteps(p, edit)
 	default:
+		if steps := l.logSteps(p); steps != nil {
+			return steps
+		}
+		if steps := l.waitSteps(p, edit); steps != nil {
+			return steps
+		}
+		if steps := l.controlSteps(p, describe, edit); steps != nil {
+			return steps
+		}
 		return []redact.Text{describe, redact.Sprintf("read the events: kubectl events -n %s --for %s", ns, refText(p.fault.object))}
 	}
 }

@@ -32,7 +32,14 @@ func Subjects(s *kube.Snapshot, now time.Time) []incident.Signal {
 	visitAll(visit, s.DaemonSets)
 	visitAll(visit, s.ReplicaSets)
 	visitAll(visit, s.Jobs)
+	visitAll(visit, s.CronJobs)
 	visitAll(visit, s.Nodes)
+	visitAll(visit, s.Services)
+	visitAll(visit, s.Ingresses)
+	visitAll(visit, s.Autoscalers)
+	visitAll(visit, s.Budgets)
+	visitAll(visit, s.Claims)
+	visitAll(visit, s.Namespaces)
 	slices.SortFunc(out, func(a, b incident.Signal) int {
 		return cmp.Or(
 			cmp.Compare(a.Subject.Namespace, b.Subject.Namespace), cmp.Compare(a.Subject.Kind, b.Subject.Kind),
@@ -73,7 +80,8 @@ func symptom(k kube.SymptomKind) incident.Symptom {
 	return incident.Symptom(k)
 }
 
-// All diagnoses every subject that shows a symptom, in the order of Subjects.
+// All diagnoses every subject that shows a symptom, in the order of Subjects,
+// and folds what one cause explains into one finding.
 func All(s *kube.Snapshot, opts Options) []Finding {
 	x := s.Index()
 	seen := map[action.Ref]bool{}
@@ -87,5 +95,5 @@ func All(s *kube.Snapshot, opts Options) []Finding {
 			out = append(out, f)
 		}
 	}
-	return out
+	return Correlate(out)
 }

@@ -1,10 +1,8 @@
 package diagnose
 
 import (
-	"regexp"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -44,97 +42,6 @@ func provePressure(_ *look, f fault) (proof, bool) {
 		cause: pressureCause(f.symptom.Class), root: f.object,
 		summary: redact.Sprintf("%s is under pressure (%s)", refText(f.object), text(f.symptom.Class)),
 	}, true
-}
-
-var (
-	absentAccount = regexp.MustCompile(`error looking up service account \S+: serviceaccount \\?"([^"\\]+)\\?" not found`)
-	quotaReached  = regexp.MustCompile(`exceeded quota: ([^\s,]+), requested: ([^,]+(?:,[^,:]+=[^,:]+)*?), used: ([^,]+(?:,[^,:]+=[^,:]+)*?), limited: (.+)$`)
-	quotaWants    = regexp.MustCompile(`failed quota: ([^\s:]+): must specify (.+)$`)
-	podSecurity   = regexp.MustCompile(`violates PodSecurity \\?"([^"\\]+)\\?": (.+)$`)
-)
-
-// refusedCreate is why the API server refuses a controller its pods.
-type refusedCreate struct {
-	cause  incident.Cause
-	name   string // of the ServiceAccount or the quota
-	detail string
-}
-
-// parseCreate reads a FailedCreate message; ok is false for a reason that no
-// rule knows.
-func parseCreate(message string) (r refusedCreate, ok bool) {
-	if m := absentAccount.FindStringSubmatch(message); m != nil {
-		return refusedCreate{incident.ServiceAccountMissing, m[1], ""}, true
-	}
-	if m := quotaReached.FindStringSubmatch(message); m != nil {
-		return refusedCreate{incident.QuotaExceeded, m[1], "asks for " + m[2] + ", used " + m[3] + " of " + m[4]}, true
-	}
-	if m := quotaWants.FindStringSubmatch(message); m != nil {
-		return refusedCreate{incident.QuotaRequiresLimits, m[1], m[2]}, true
-	}
-	if m := podSecurity.FindStringSubmatch(message); m != nil {
-		return refusedCreate{incident.PodSecurityViolation, m[1], m[2]}, true
-	}
-	return refusedCreate{}, false
-}
-
-// proveCreate reads why pods never appear. The message stands in the
-// Deployment's condition, and as an event on the ReplicaSet.
-func proveCreate(l *look, f fault) (proof, bool) {
-	if f.symptom.Class != "create" {
-		return proof{}, false
-	}
-	r, ok := parseCreate(f.symptom.Message)
-	cites := []string{l.status(f)}
-	if !ok {
-		var id string
-		if r, id, ok = l.createEvent(); !ok {
-			return proof{}, false
-		}
-		cites = append(cites, id)
-	}
-	p := proof{cause: r.cause, cites: cites}
-	who, ns := refText(l.subject), f.object.Namespace
-	switch r.cause {
-	case incident.ServiceAccountMissing:
-		p.root = kube.Key("ServiceAccount", ns, r.name)
-		p.summary = redact.Sprintf("%s gets no pods: %s does not exist", who, refText(p.root))
-	case incident.QuotaExceeded:
-		p.root = kube.Key("ResourceQuota", ns, r.name)
-		p.summary = redact.Sprintf("%s gets no more pods: %s is used up (%s)", who, refText(p.root), text(r.detail))
-	case incident.QuotaRequiresLimits:
-		p.root = kube.Key("ResourceQuota", ns, r.name)
-		p.summary = redact.Sprintf("%s gets no pods: %s demands that they set %s", who, refText(p.root), text(r.detail))
-	case incident.PodSecurityViolation:
-		p.root = kube.Key("Namespace", "", ns)
-		p.summary = redact.Sprintf("%s gets no pods: Pod Security %s of its namespace forbids them: %s", who, text(r.name), text(r.detail))
-	default:
-		return proof{}, false
-	}
-	if o := l.x.Object(p.root); o != nil {
-		p.root = kube.RefOf(o)
-	}
-	return p, true
-}
-
-// createEvent looks at what the subject's ReplicaSets were told.
-func (l *look) createEvent() (r refusedCreate, id string, ok bool) {
-	refs := []kube.Event{}
-	refs = append(refs, l.x.EventsOf(l.subject)...)
-	if d, is := l.top.(*appsv1.Deployment); is {
-		for _, rs := range l.x.RevisionsOf(d) {
-			refs = append(refs, l.x.EventsOf(kube.RefOf(rs))...)
-		}
-	}
-	for n := len(refs) - 1; n >= 0; n-- {
-		if refs[n].Reason != "FailedCreate" {
-			continue
-		}
-		if r, ok = parseCreate(refs[n].Message.String()); ok {
-			return r, l.event(refs[n]), true
-		}
-	}
-	return refusedCreate{}, "", false
 }
 
 // proveRollout is the shallowest cause: the deadline passed, nothing says more.

@@ -76,6 +76,39 @@ const (
 	ConnectionPoolExhausted    Cause = "connection-pool-exhausted"
 )
 
+// Causes that a neighbour, a controller's condition or the API server's answer
+// proves.
+const (
+	InitContainerWaiting        Cause = "init-container-waiting"
+	MemoryLeak                  Cause = "memory-leak"
+	LifecycleHookFailed         Cause = "lifecycle-hook-failed"
+	EphemeralStorageExceeded    Cause = "ephemeral-storage-exceeded"
+	CPUThrottled                Cause = "cpu-throttled"
+	EnvShadowed                 Cause = "env-shadowed"
+	PodSandboxFailed            Cause = "pod-sandbox-failed"
+	SchedulerMissing            Cause = "scheduler-missing"
+	VolumeMountFailed           Cause = "volume-mount-failed"
+	LimitRangeViolation         Cause = "limit-range-violation"
+	AdmissionWebhookUnavailable Cause = "admission-webhook-unavailable"
+	AdmissionWebhookDenied      Cause = "admission-webhook-denied"
+	RolloutDeadlocked           Cause = "rollout-deadlocked"
+	RolloutPaused               Cause = "rollout-paused"
+	CronJobSuspended            Cause = "cronjob-suspended"
+	ServiceSelectorMismatch     Cause = "service-selector-mismatch"
+	ServicePortMismatch         Cause = "service-port-mismatch"
+	ServiceSelectorOverlap      Cause = "service-selector-overlap"
+	ServiceMissing              Cause = "service-missing"
+	NetworkPolicyBlocking       Cause = "network-policy-blocking"
+	IngressClassMissing         Cause = "ingress-class-missing"
+	IngressBackendMissing       Cause = "ingress-backend-missing"
+	IngressTLSSecretMissing     Cause = "ingress-tls-secret-missing"
+	HPATargetMissing            Cause = "hpa-target-missing"
+	HPAMetricsUnavailable       Cause = "hpa-metrics-unavailable"
+	HPAMaxedOut                 Cause = "hpa-maxed-out"
+	PDBBlocksEviction           Cause = "pdb-blocks-eviction"
+	FinalizerStuck              Cause = "finalizer-stuck"
+)
+
 // Causes lists the vocabulary in the order of this file, Unknown among them.
 func Causes() []Cause {
 	return []Cause{
@@ -91,6 +124,12 @@ func Causes() []Cause {
 		RolloutStuck, JobBackoffLimitExceeded, JobDeadlineExceeded, DNSFailure, CredentialsRejected,
 		RBACForbidden, CertificateInvalid, VolumeFull, FilesystemPermissionDenied, ConfigInvalid,
 		DatabaseDeadlock, UpstreamRateLimited, ConnectionPoolExhausted,
+		InitContainerWaiting, MemoryLeak, LifecycleHookFailed, EphemeralStorageExceeded, CPUThrottled,
+		EnvShadowed, PodSandboxFailed, SchedulerMissing, VolumeMountFailed, LimitRangeViolation,
+		AdmissionWebhookUnavailable, AdmissionWebhookDenied, RolloutDeadlocked, RolloutPaused, CronJobSuspended,
+		ServiceSelectorMismatch, ServicePortMismatch, ServiceSelectorOverlap, ServiceMissing, NetworkPolicyBlocking,
+		IngressClassMissing, IngressBackendMissing, IngressTLSSecretMissing, HPATargetMissing, HPAMetricsUnavailable,
+		HPAMaxedOut, PDBBlocksEviction, FinalizerStuck,
 	}
 }
 
@@ -111,11 +150,15 @@ func DefaultHolds() Holds {
 func (h Holds) For(c Cause) time.Duration {
 	switch c {
 	case InsufficientCPU, InsufficientMemory, InsufficientResource, NodeSelectorMismatch, TaintNotTolerated, PVCMissing,
-		NodeAffinityMismatch, PodAntiAffinity, TopologySpreadUnsatisfiable, HostPortConflict, NodeCordoned, PVCUnbound, StorageClassMissing:
+		NodeAffinityMismatch, PodAntiAffinity, TopologySpreadUnsatisfiable, HostPortConflict, NodeCordoned, PVCUnbound, StorageClassMissing,
+		SchedulerMissing, FinalizerStuck, PDBBlocksEviction:
 		return h.Pending
 	case LivenessProbeFailing, ReadinessProbeFailing, StartupProbeFailing, ProbeMisconfigured,
 		DependencyUnavailable, NodeNotReady, NodeMemoryPressure, NodeDiskPressure, NodePIDPressure,
-		ImageRegistryUnreachable, ImagePullRateLimited, Unknown:
+		ImageRegistryUnreachable, ImagePullRateLimited, DNSFailure, ServiceMissing, NetworkPolicyBlocking,
+		ServiceSelectorMismatch, ServicePortMismatch, ServiceSelectorOverlap, InitContainerWaiting, VolumeMountFailed,
+		PodSandboxFailed, RolloutDeadlocked, CPUThrottled, HPATargetMissing, HPAMetricsUnavailable, HPAMaxedOut,
+		IngressClassMissing, IngressBackendMissing, IngressTLSSecretMissing, AdmissionWebhookUnavailable, Unknown:
 		return h.Settling
 	default:
 		return h.Immediate

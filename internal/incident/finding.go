@@ -24,6 +24,13 @@ const (
 	SymptomJobFailed     Symptom = "job-failed"
 	SymptomRolloutStuck  Symptom = "rollout-stuck"
 	SymptomNodeNotReady  Symptom = "node-not-ready"
+
+	SymptomServiceBroken   Symptom = "service-broken"
+	SymptomIngressBroken   Symptom = "ingress-broken"
+	SymptomScalingStuck    Symptom = "scaling-stuck"
+	SymptomEvictionBlocked Symptom = "eviction-blocked"
+	SymptomDeletionStuck   Symptom = "deletion-stuck"
+	SymptomSuspended       Symptom = "suspended"
 )
 
 // Signal is one symptom on one object. Subject is the workload that owns the
@@ -71,9 +78,12 @@ type Candidate struct {
 // Diagnosis is what the rules can prove. Root is the object that has to change
 // or whose absence is the fault; Object shows the symptom.
 type Diagnosis struct {
-	Cause      Cause         `json:"cause"`
-	Root       action.Ref    `json:"root"`
-	Object     action.Ref    `json:"object"`
+	Cause  Cause      `json:"cause"`
+	Root   action.Ref `json:"root"`
+	Object action.Ref `json:"object"`
+	// Thing is what others that fail for this cause share with the subject where
+	// Root does not say it: a registry.
+	Thing      redact.Text   `json:"thing,omitempty"`
 	Rule       string        `json:"rule"`
 	Summary    redact.Text   `json:"summary"`
 	Confidence Confidence    `json:"confidence"`

@@ -57,6 +57,12 @@ func (s *Snapshot) Index() *Index {
 	addAll(x, s.Autoscalers)
 	addAll(x, s.Budgets)
 	addAll(x, s.Quotas)
+	addAll(x, s.Limits)
+	addAll(x, s.Ingresses)
+	addAll(x, s.IngressClasses)
+	addAll(x, s.NetworkPolicies)
+	addAll(x, s.ValidatingWebhooks)
+	addAll(x, s.MutatingWebhooks)
 	for _, e := range s.Events {
 		k := Key(e.Object.Kind, e.Object.Namespace, e.Object.Name)
 		x.events[k] = append(x.events[k], e)

@@ -3,10 +3,12 @@ package kube
 import (
 	"reflect"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +32,10 @@ func APIVersion(kind string) string {
 		return "policy/v1"
 	case "StorageClass":
 		return "storage.k8s.io/v1"
+	case "Ingress", "IngressClass", "NetworkPolicy":
+		return "networking.k8s.io/v1"
+	case "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration":
+		return "admissionregistration.k8s.io/v1"
 	}
 	return ""
 }
@@ -84,6 +90,18 @@ func kindOf(obj metav1.Object) string {
 		return "PodDisruptionBudget"
 	case *storagev1.StorageClass:
 		return "StorageClass"
+	case *corev1.LimitRange:
+		return "LimitRange"
+	case *networkingv1.Ingress:
+		return "Ingress"
+	case *networkingv1.IngressClass:
+		return "IngressClass"
+	case *networkingv1.NetworkPolicy:
+		return "NetworkPolicy"
+	case *admissionv1.ValidatingWebhookConfiguration:
+		return "ValidatingWebhookConfiguration"
+	case *admissionv1.MutatingWebhookConfiguration:
+		return "MutatingWebhookConfiguration"
 	}
 	return ""
 }

@@ -3,11 +3,13 @@ package kube
 import (
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
@@ -38,6 +40,13 @@ type Snapshot struct {
 	Autoscalers     []*autoscalingv2.HorizontalPodAutoscaler
 	Budgets         []*policyv1.PodDisruptionBudget
 	Quotas          []*corev1.ResourceQuota
+	Limits          []*corev1.LimitRange
+	Ingresses       []*networkingv1.Ingress
+	IngressClasses  []*networkingv1.IngressClass
+	NetworkPolicies []*networkingv1.NetworkPolicy
+	// The configurations that a refused request may name.
+	ValidatingWebhooks []*admissionv1.ValidatingWebhookConfiguration
+	MutatingWebhooks   []*admissionv1.MutatingWebhookConfiguration
 
 	// ConfigMaps and Secrets carry names and keys, never values. Secrets is nil
 	// under the in-cluster role, which has no right to them.
@@ -59,6 +68,8 @@ type Snapshot struct {
 type Keys struct {
 	Ref  action.Ref
 	Keys []string // nil where only the object's existence is known
+	// Changed is when somebody last wrote it; zero where that is not known.
+	Changed time.Time
 }
 
 // Event is a Kubernetes Event, whichever of its two APIs wrote it.

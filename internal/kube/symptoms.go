@@ -29,6 +29,13 @@ const (
 	RolloutStuck  SymptomKind = "rollout-stuck"
 	NodeNotReady  SymptomKind = "node-not-ready"
 	NodePressure  SymptomKind = "node-pressure"
+	// What can be seen on objects that run nothing.
+	ServiceBroken   SymptomKind = "service-broken"
+	IngressBroken   SymptomKind = "ingress-broken"
+	ScalingStuck    SymptomKind = "scaling-stuck"
+	EvictionBlocked SymptomKind = "eviction-blocked"
+	DeletionStuck   SymptomKind = "deletion-stuck"
+	Suspended       SymptomKind = "suspended"
 )
 
 // The times that symptoms depend on.

@@ -28,9 +28,9 @@ func (l *look) containerWaiting(pod *corev1.Pod, cs *corev1.ContainerStatus, w *
 		l.add(ImagePull, cs.Name, imageClass(w.Reason, w.Message), since, w.Message)
 	case "CreateContainerConfigError":
 		l.add(ConfigError, cs.Name, configClass(w.Message), since, w.Message)
-	case "CreateContainerError", "RunContainerError", "StartError", "PreCreateHookError", "PreStartHookError", "PostStartHookError":
+	case "CreateContainerError", "RunContainerError", "StartError", "PreCreateHookError", "PreStartHookError":
 		l.add(StartFailure, cs.Name, startClass(w.Message), since, w.Message)
-	case "CrashLoopBackOff":
+	case "CrashLoopBackOff", "PostStartHookError": // it ran until its hook failed
 		t := cs.LastTerminationState.Terminated
 		if t == nil {
 			l.add(CrashLoop, cs.Name, "", since, w.Message)

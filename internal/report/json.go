@@ -26,6 +26,7 @@ type finding struct {
 	Desired    int            `json:"desired"`
 	Since      time.Time      `json:"since,omitzero"`
 	Settling   bool           `json:"settling"`
+	Victims    []object       `json:"victims"` // further subjects that fail for the same cause
 	ManagedBy  redact.Text    `json:"managedBy,omitzero"`
 	Note       redact.Text    `json:"note,omitzero"`
 	Hypotheses []hypothesis   `json:"hypotheses"`
@@ -92,7 +93,7 @@ func convert(f diagnose.Finding) finding {
 		Cause: d.Cause, Root: ref(d.Root), Object: ref(d.Object), Subject: ref(f.Subject), Summary: d.Summary,
 		Confidence: figure(d.Confidence), Origin: d.Confidence.Basis, Rule: d.Rule, Ready: d.Ready, Desired: d.Desired,
 		Since: f.Since.UTC(), Settling: f.Settling, ManagedBy: d.Owner, Note: d.Note,
-		Hypotheses: []hypothesis{}, Evidence: []evidence{}, Fixes: []fix{},
+		Victims: []object{}, Hypotheses: []hypothesis{}, Evidence: []evidence{}, Fixes: []fix{},
 		RuledOut: append([]redact.Text{}, d.RuledOut...), Steps: append([]redact.Text{}, d.Steps...),
 	}
 	for _, h := range f.Hypotheses {
@@ -100,6 +101,9 @@ func convert(f diagnose.Finding) finding {
 			Cause: h.Cause, Root: ref(h.Root), Summary: h.Summary, Confidence: figure(h.Confidence),
 			Origin: h.Confidence.Basis, Evidence: append([]string{}, h.Cites...),
 		})
+	}
+	for _, v := range f.Victims {
+		out.Victims = append(out.Victims, ref(v))
 	}
 	cited := map[string]bool{}
 	for _, id := range d.Cites {

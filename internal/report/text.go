@@ -5,15 +5,17 @@ import (
 	"io"
 	"strings"
 
+	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/diagnose"
 	"github.com/countersign-dev/countersign/internal/incident"
 )
 
 // The bounds of what a person reads in five seconds.
 const (
-	maxQuotes = 3
-	maxQuote  = 160 // runes
-	maxSteps  = 3
+	maxQuotes  = 3
+	maxQuote   = 160 // runes
+	maxSteps   = 3
+	maxVictims = 5
 )
 
 // paint wraps text in ANSI colour where a terminal wants it.
@@ -95,6 +97,7 @@ func (p paint) block(b *strings.Builder, f diagnose.Finding) {
 	if d.Root.String() != f.Subject.String() {
 		p.line(b, "root", d.Root.String())
 	}
+	p.victims(b, f.Victims)
 	p.quotes(b, f)
 	p.fixes(b, d)
 	if d.Confidence.Measured {
@@ -103,6 +106,22 @@ func (p paint) block(b *strings.Builder, f diagnose.Finding) {
 		p.line(b, "sure", d.Confidence.Basis.String())
 	}
 	b.WriteByte('\n')
+}
+
+// victims names the first few subjects that fail for the same cause.
+func (p paint) victims(b *strings.Builder, list []action.Ref) {
+	if len(list) == 0 {
+		return
+	}
+	names := make([]string, 0, maxVictims)
+	for _, v := range list[:min(maxVictims, len(list))] {
+		names = append(names, v.String())
+	}
+	said := strings.Join(names, ", ")
+	if more := len(list) - maxVictims; more > 0 {
+		said += fmt.Sprintf(" and %d more", more)
+	}
+	p.line(b, "also", said)
 }
 
 // line writes a labelled line; further lines of the text are indented alike.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
@@ -187,7 +189,8 @@ type object[T any] interface {
 }
 
 // listInto reads a list in parallel with others and stores it. An empty list
-// is stored as such: looked, nothing there.
+// is stored as such: looked, nothing there. What an earlier list brought is not
+// stored twice.
 func listInto[L listed, T any, P object[T]](ctx context.Context, g *gather, kind string, list func(context.Context, metav1.ListOptions) (L, error), opts metav1.ListOptions, items func(L) []T, into func(*kube.Snapshot) *[]P) {
 	g.do(func() {
 		all, err := listAll(ctx, list, opts, items)
@@ -201,11 +204,16 @@ func listInto[L listed, T any, P object[T]](ctx context.Context, g *gather, kind
 			g.scrub(out[i])
 		}
 		g.add(func(s *kube.Snapshot) {
-			if at := into(s); *at == nil {
+			at := into(s)
+			if *at == nil {
 				*at = out
-			} else {
-				*at = append(*at, out...)
+				return
 			}
+			known := make(map[types.UID]bool, len(*at))
+			for _, o := range *at {
+				known[o.GetUID()] = true
+			}
+			*at = append(*at, slices.DeleteFunc(out, func(o P) bool { return known[o.GetUID()] })...)
 		})
 	})
 }

@@ -76,6 +76,8 @@ func (w *Watcher) recheck() time.Time {
 			w.lookAgain(rec, rec.again)
 		case w.records[refused][types.UID(rec.ref.UID)] == rec:
 			w.judgeRefused(rec)
+		case rec.ref.Kind == "Service":
+			w.rejudgeService(rec)
 		case rec.pod != nil && w.records["Pod"][types.UID(rec.ref.UID)] == rec:
 			w.judge(rec, rec.pod)
 		}

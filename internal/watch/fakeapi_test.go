@@ -54,6 +54,8 @@ var fakeKinds = map[string][2]string{
 	"pods": {"v1", "Pod"}, "events": {"v1", "Event"}, "nodes": {"v1", "Node"},
 	"deployments": {"apps/v1", "Deployment"}, "jobs": {"batch/v1", "Job"},
 	"replicasets": {"meta.k8s.io/v1", "PartialObjectMetadata"},
+	"services":    {"v1", "Service"}, "endpointslices": {"discovery.k8s.io/v1", "EndpointSlice"},
+	"ingresses": {"networking.k8s.io/v1", "Ingress"}, "horizontalpodautoscalers": {"autoscaling/v2", "HorizontalPodAutoscaler"},
 }
 
 func newFakeAPI(t testing.TB, streams bool) *fakeAPI {
@@ -126,6 +128,16 @@ func (f *fakeAPI) put(resource string, obj metav1.Object) {
 	}
 	f.objects[resource][key] = stored{raw, f.version}
 	f.record(change{f.version, resource, kind, raw})
+}
+
+// remove deletes an object.
+func (f *fakeAPI) remove(resource string, obj metav1.Object) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.version++
+	obj.SetResourceVersion(strconv.Itoa(f.version))
+	delete(f.objects[resource], obj.GetNamespace()+"/"+obj.GetName())
+	f.record(change{f.version, resource, "DELETED", encode(resource, obj)})
 }
 
 func (f *fakeAPI) record(c change) {

@@ -9,22 +9,26 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/kube"
 )
 
-// maxNamed bounds how many objects that pod specs name are looked up.
+// maxNamed bounds how many objects that pod specs and Ingresses name are looked
+// up.
 const maxNamed = 200
 
-// named looks up what the specs of failing pods name. Of ConfigMaps it keeps
-// the keys, of Secrets the existence, and that only where the Collector may ask.
+// named looks up what the specs of failing pods name, and Ingresses. Of ConfigMaps
+// it keeps the keys, of Secrets the existence, and that only where the Collector
+// may ask.
 func (g *gather) named(ctx context.Context, failing []telling) {
 	want := map[action.Ref]bool{}
 	for _, t := range failing {
 		namedBy(want, t.pod.Namespace, &t.pod.Spec)
 	}
+	namedByIngresses(want, g.snap)
 	g.lookUp(ctx, want)
 }
 
@@ -112,6 +116,39 @@ func namedByVolume(add func(kind, name string), v *corev1.Volume) {
 	}
 }
 
+// namedByIngresses collects the Secrets with certificates that Ingresses name, and
+// the Services that they lead to and that no list brought: an answer about one
+// object proves what a list that failed does not.
+func namedByIngresses(want map[action.Ref]bool, s *kube.Snapshot) {
+	have := map[action.Ref]bool{}
+	for _, svc := range s.Services {
+		have[kube.Key("Service", svc.Namespace, svc.Name)] = true
+	}
+	add := func(kind, ns, name string) {
+		if r := kube.Key(kind, ns, name); name != "" && !have[r] && len(want) < maxNamed {
+			want[r] = true
+		}
+	}
+	for _, ing := range s.Ingresses {
+		leadsTo := func(b *networkingv1.IngressBackend) {
+			if b != nil && b.Service != nil {
+				add("Service", ing.Namespace, b.Service.Name)
+			}
+		}
+		leadsTo(ing.Spec.DefaultBackend)
+		for i := range ing.Spec.Rules {
+			if http := ing.Spec.Rules[i].HTTP; http != nil {
+				for j := range http.Paths {
+					leadsTo(&http.Paths[j].Backend)
+				}
+			}
+		}
+		for i := range ing.Spec.TLS {
+			add("Secret", ing.Namespace, ing.Spec.TLS[i].SecretName)
+		}
+	}
+}
+
 func (g *gather) lookUp(ctx context.Context, want map[action.Ref]bool) {
 	core := g.c.cfg.Client.CoreV1()
 	g.add(func(s *kube.Snapshot) { // looked at, whatever comes
@@ -132,6 +169,12 @@ func (g *gather) lookUp(ctx context.Context, want map[action.Ref]bool) {
 			if g.c.cfg.Secrets {
 				g.do(func() { g.secret(ctx, r) })
 			}
+		case "Service":
+			g.do(func() {
+				if o, ok := get(ctx, g, core.Services(r.Namespace), r.Kind, r.Namespace, r.Name); ok {
+					g.addOnce(o)
+				}
+			})
 		case "ServiceAccount":
 			g.do(func() {
 				if o, ok := get(ctx, g, core.ServiceAccounts(r.Namespace), r.Kind, r.Namespace, r.Name); ok {
@@ -161,7 +204,9 @@ func (g *gather) configMap(ctx context.Context, r action.Ref) {
 		keys = []string{} // looked at: it has none
 	}
 	r.UID = string(o.UID)
-	g.add(func(s *kube.Snapshot) { s.ConfigMaps = append(s.ConfigMaps, kube.Keys{Ref: r, Keys: keys}) })
+	g.add(func(s *kube.Snapshot) {
+		s.ConfigMaps = append(s.ConfigMaps, kube.Keys{Ref: r, Keys: keys, Changed: kube.ChangedAt(o)})
+	})
 }
 
 // secret asks for metadata, so that the values never travel.
@@ -173,5 +218,5 @@ func (g *gather) secret(ctx context.Context, r action.Ref) {
 		return
 	}
 	r.UID = string(o.UID)
-	g.add(func(s *kube.Snapshot) { s.Secrets = append(s.Secrets, kube.Keys{Ref: r}) })
+	g.add(func(s *kube.Snapshot) { s.Secrets = append(s.Secrets, kube.Keys{Ref: r, Changed: kube.ChangedAt(o)}) })
 }

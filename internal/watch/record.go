@@ -93,6 +93,7 @@ func (w *Watcher) forget(kind string, uid types.UID) {
 	if rec == nil {
 		return
 	}
+	w.network.gone(kind, rec.ref)
 	w.settle(rec, nil)
 	rec.again = time.Time{}
 	delete(w.records[kind], uid)

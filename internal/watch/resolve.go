@@ -39,8 +39,12 @@ func kindNames() []kindName {
 		{kind: "CronJob", resource: gvr("batch", "cronjobs"), words: []string{"cj"}},
 		{kind: "ReplicaSet", resource: gvr("apps", "replicasets"), words: []string{"rs"}},
 		{kind: "Node", resource: gvr("", "nodes"), cluster: true, words: []string{"no"}},
+		{kind: "Namespace", resource: gvr("", "namespaces"), cluster: true, words: []string{"ns"}},
 		{kind: "Service", resource: gvr("", "services"), words: []string{"svc"}},
 		{kind: "PersistentVolumeClaim", resource: gvr("", "persistentvolumeclaims"), words: []string{"pvc"}},
+		{kind: "Ingress", resource: gvr("networking.k8s.io", "ingresses"), words: []string{"ing"}},
+		{kind: "HorizontalPodAutoscaler", resource: schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}, words: []string{"hpa"}},
+		{kind: "PodDisruptionBudget", resource: gvr("policy", "poddisruptionbudgets"), words: []string{"pdb"}},
 	}
 }
 

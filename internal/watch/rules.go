@@ -10,13 +10,16 @@ func Rules() []rbacv1.PolicyRule {
 		{APIGroups: []string{""}, Resources: []string{"pods", "events"}, Verbs: watched},
 		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "replicasets"}, Verbs: watched},
 		{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: watched},
-		{APIGroups: []string{""}, Resources: []string{"services", "persistentvolumeclaims", "resourcequotas"}, Verbs: listed},
+		{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: watched},
+		{APIGroups: []string{""}, Resources: []string{"persistentvolumeclaims", "resourcequotas", "limitranges"}, Verbs: listed},
 		{APIGroups: []string{""}, Resources: []string{"pods/log", "configmaps", "serviceaccounts"}, Verbs: got},
 		{APIGroups: []string{"apps"}, Resources: []string{"statefulsets", "daemonsets"}, Verbs: listed},
 		{APIGroups: []string{"batch"}, Resources: []string{"cronjobs"}, Verbs: listed},
-		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: listed},
+		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: watched},
 		{APIGroups: []string{"policy"}, Resources: []string{"poddisruptionbudgets"}, Verbs: listed},
-		{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: listed},
+		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"ingresses"}, Verbs: watched},
+		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"networkpolicies"}, Verbs: listed},
+		{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: watched},
 		{APIGroups: []string{"metrics.k8s.io"}, Resources: []string{"pods"}, Verbs: listed},
 	}
 }
@@ -29,5 +32,7 @@ func ClusterRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}},
 		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}},
 		{APIGroups: []string{"storage.k8s.io"}, Resources: []string{"storageclasses"}, Verbs: []string{"get", "list"}},
+		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"ingressclasses"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations"}, Verbs: []string{"list"}},
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +37,7 @@ func (c *Collector) Namespace(ctx context.Context, namespaces []string) (*kube.S
 		g.neighbours(ctx, ns)
 		g.do(func() { g.events(ctx, ns, "type="+corev1.EventTypeWarning, nil) })
 		g.do(func() { g.usage(ctx, ns, "") })
+		g.namespace(ctx, ns)
 	}
 	g.nodes(ctx)
 	g.wait()
@@ -43,6 +47,7 @@ func (c *Collector) Namespace(ctx context.Context, namespaces []string) (*kube.S
 		}
 	}
 	failing := g.failingPods(c.cfg.LogPods)
+	g.clusterwide(ctx)
 	g.named(ctx, failing)
 	g.logs(ctx, failing)
 	g.wait()
@@ -117,6 +122,62 @@ func (g *gather) neighbours(ctx context.Context, ns string) {
 	listInto(ctx, g, "ResourceQuota", c.CoreV1().ResourceQuotas(ns).List, all,
 		func(l *corev1.ResourceQuotaList) []corev1.ResourceQuota { return l.Items },
 		func(s *kube.Snapshot) *[]*corev1.ResourceQuota { return &s.Quotas })
+	listInto(ctx, g, "LimitRange", c.CoreV1().LimitRanges(ns).List, all,
+		func(l *corev1.LimitRangeList) []corev1.LimitRange { return l.Items },
+		func(s *kube.Snapshot) *[]*corev1.LimitRange { return &s.Limits })
+	listInto(ctx, g, "Ingress", c.NetworkingV1().Ingresses(ns).List, all,
+		func(l *networkingv1.IngressList) []networkingv1.Ingress { return l.Items },
+		func(s *kube.Snapshot) *[]*networkingv1.Ingress { return &s.Ingresses })
+	listInto(ctx, g, "NetworkPolicy", c.NetworkingV1().NetworkPolicies(ns).List, all,
+		func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items },
+		func(s *kube.Snapshot) *[]*networkingv1.NetworkPolicy { return &s.NetworkPolicies })
+}
+
+// namespace reads a Namespace, or all of them.
+func (g *gather) namespace(ctx context.Context, name string) {
+	api := g.c.cfg.Client.CoreV1().Namespaces()
+	if name == metav1.NamespaceAll {
+		listInto(ctx, g, "Namespace", api.List, metav1.ListOptions{},
+			func(l *corev1.NamespaceList) []corev1.Namespace { return l.Items },
+			func(s *kube.Snapshot) *[]*corev1.Namespace { return &s.Namespaces })
+		return
+	}
+	g.do(func() {
+		if o, ok := get(ctx, g, api, "Namespace", "", name); ok {
+			g.add(func(s *kube.Snapshot) { s.Namespaces = append(s.Namespaces, o) })
+		}
+	})
+}
+
+// clusterwide lists what belongs to no namespace, where something that was read
+// before asks for it: most looks need none of these.
+func (g *gather) clusterwide(ctx context.Context) {
+	c, all := g.c.cfg.Client, metav1.ListOptions{}
+	if len(g.snap.Ingresses) > 0 {
+		listInto(ctx, g, "IngressClass", c.NetworkingV1().IngressClasses().List, all,
+			func(l *networkingv1.IngressClassList) []networkingv1.IngressClass { return l.Items },
+			func(s *kube.Snapshot) *[]*networkingv1.IngressClass { return &s.IngressClasses })
+	}
+	if !slices.ContainsFunc(g.snap.Events, aboutWebhook) {
+		return
+	}
+	listInto(ctx, g, "ValidatingWebhookConfiguration", c.AdmissionregistrationV1().ValidatingWebhookConfigurations().List, all,
+		func(l *admissionv1.ValidatingWebhookConfigurationList) []admissionv1.ValidatingWebhookConfiguration {
+			return l.Items
+		},
+		func(s *kube.Snapshot) *[]*admissionv1.ValidatingWebhookConfiguration { return &s.ValidatingWebhooks })
+	listInto(ctx, g, "MutatingWebhookConfiguration", c.AdmissionregistrationV1().MutatingWebhookConfigurations().List, all,
+		func(l *admissionv1.MutatingWebhookConfigurationList) []admissionv1.MutatingWebhookConfiguration {
+			return l.Items
+		},
+		func(s *kube.Snapshot) *[]*admissionv1.MutatingWebhookConfiguration { return &s.MutatingWebhooks })
+}
+
+// aboutWebhook recognises the API server's words about a webhook that denied a
+// request or did not answer.
+func aboutWebhook(e kube.Event) bool {
+	said := e.Message.String()
+	return strings.Contains(said, "admission webhook") || strings.Contains(said, "calling webhook")
 }
 
 // nodes lists nodes and storage classes, which belong to no namespace.
@@ -180,6 +241,8 @@ func (g *gather) subjectEvents(ctx context.Context, top metav1.Object) {
 	note(known, s.Jobs)
 	note(known, s.Claims)
 	note(known, s.Autoscalers)
+	note(known, s.Budgets)
+	note(known, s.Ingresses)
 	g.do(func() {
 		g.events(ctx, top.GetNamespace(), "", func(e *corev1.Event) bool { return known[e.InvolvedObject.UID] })
 	})

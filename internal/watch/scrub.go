@@ -1,10 +1,12 @@
 package watch
 
 import (
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -45,6 +47,10 @@ func (g *gather) scrub(obj metav1.Object) {
 			g.text(&o.Status.Conditions[i].Message)
 		}
 		o.Status.Images = nil
+	case *corev1.Namespace:
+		for i := range o.Status.Conditions {
+			g.text(&o.Status.Conditions[i].Message)
+		}
 	case *corev1.PersistentVolumeClaim:
 		for i := range o.Status.Conditions {
 			g.text(&o.Status.Conditions[i].Message)
@@ -52,6 +58,18 @@ func (g *gather) scrub(obj metav1.Object) {
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		for i := range o.Status.Conditions {
 			g.text(&o.Status.Conditions[i].Message)
+		}
+	case *policyv1.PodDisruptionBudget:
+		for i := range o.Status.Conditions {
+			g.text(&o.Status.Conditions[i].Message)
+		}
+	case *admissionv1.ValidatingWebhookConfiguration:
+		for i := range o.Webhooks {
+			o.Webhooks[i].ClientConfig.CABundle = nil
+		}
+	case *admissionv1.MutatingWebhookConfiguration:
+		for i := range o.Webhooks {
+			o.Webhooks[i].ClientConfig.CABundle = nil
 		}
 	}
 }

@@ -6,8 +6,11 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -35,11 +38,7 @@ func (c *Collector) Subject(ctx context.Context, ref action.Ref) (*kube.Snapshot
 			return nil, fatal(ref, err)
 		}
 		g.neighbours(ctx, ns)
-		g.do(func() {
-			if o, ok := get(ctx, g, c.cfg.Client.CoreV1().Namespaces(), "Namespace", "", ns); ok {
-				g.add(func(s *kube.Snapshot) { s.Namespaces = append(s.Namespaces, o) })
-			}
-		})
+		g.namespace(ctx, ns)
 	}
 	g.wait()
 	for _, obj := range chain {
@@ -50,7 +49,10 @@ func (c *Collector) Subject(ctx context.Context, ref action.Ref) (*kube.Snapshot
 	failing := g.failingPods(subjectLogPods)
 	if len(failing) == 0 {
 		failing = g.anyPod()
+	} else {
+		g.workloads(ctx, top.GetNamespace()) // what stands behind the Services that it waits for
 	}
+	g.clusterwide(ctx)
 	g.named(ctx, failing)
 	g.templateNames(ctx, top)
 	g.logs(ctx, failing)
@@ -117,8 +119,16 @@ func (g *gather) read(ctx context.Context, r action.Ref) (metav1.Object, error) 
 		obj, err = c.CoreV1().Nodes().Get(ctx, r.Name, o)
 	case "Service":
 		obj, err = c.CoreV1().Services(ns).Get(ctx, r.Name, o)
+	case "Namespace":
+		obj, err = c.CoreV1().Namespaces().Get(ctx, r.Name, o)
 	case "PersistentVolumeClaim":
 		obj, err = c.CoreV1().PersistentVolumeClaims(ns).Get(ctx, r.Name, o)
+	case "Ingress":
+		obj, err = c.NetworkingV1().Ingresses(ns).Get(ctx, r.Name, o)
+	case "HorizontalPodAutoscaler":
+		obj, err = c.AutoscalingV2().HorizontalPodAutoscalers(ns).Get(ctx, r.Name, o)
+	case "PodDisruptionBudget":
+		obj, err = c.PolicyV1().PodDisruptionBudgets(ns).Get(ctx, r.Name, o)
 	default:
 		return nil, fmt.Errorf("objects of kind %q cannot be looked at", r.Kind)
 	}
@@ -147,6 +157,11 @@ func (g *gather) below(ctx context.Context, top metav1.Object) error {
 		if len(jobs) == 0 {
 			return nil
 		}
+	case *corev1.Service, *networkingv1.Ingress, *autoscalingv2.HorizontalPodAutoscaler, *policyv1.PodDisruptionBudget, *corev1.PersistentVolumeClaim:
+		// What it selects, and what it could mean, only all of them tell.
+		g.workloads(ctx, ns)
+		g.nodes(ctx)
+		return g.pods(ctx, ns, "")
 	}
 	if selector == "" {
 		return nil

@@ -43,8 +43,12 @@ func (g *gather) failingPods(limit int) []telling {
 			}
 			fresh = fresh || !seen[f]
 			seen[f] = true
-			if s.Container != "" && !slices.Contains(t.containers, s.Container) {
-				t.containers = append(t.containers, s.Container)
+			name := s.Container
+			if c := kube.WaitingInit(p); c != nil && s.Kind == kube.Pending {
+				name = c.Name // the pod as a whole waits: for this one
+			}
+			if name != "" && !slices.Contains(t.containers, name) {
+				t.containers = append(t.containers, name)
 			}
 		}
 		if fresh {

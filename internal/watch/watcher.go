@@ -37,7 +37,8 @@ type Watcher struct {
 	sets      map[types.UID]owner              // ReplicaSets to what controls them
 	jobs      map[types.UID]owner              // Jobs to what controls them
 	lastGood  map[string]time.Time             // CronJob UID to when its youngest complete Job was made
-	queue     *list.List                       // of *fault
+	network   network
+	queue     *list.List // of *fault
 	due       dueHeap
 	retellAt  time.Time
 	delivered uint64
@@ -66,7 +67,7 @@ func New(cfg Config) (*Watcher, error) {
 		out:  make(chan incident.Signal),
 		wake: make(chan struct{}, 1), dueWake: make(chan struct{}, 1),
 		records: map[string]map[types.UID]*record{}, sets: map[types.UID]owner{}, jobs: map[types.UID]owner{},
-		lastGood: map[string]time.Time{}, queue: list.New(),
+		lastGood: map[string]time.Time{}, network: newNetwork(), queue: list.New(),
 	}
 	if w.now == nil {
 		w.now = time.Now
@@ -77,6 +78,9 @@ func New(cfg Config) (*Watcher, error) {
 	w.retellAt = w.now().Add(w.cfg.Retell)
 	for _, ns := range cfg.scopes() {
 		w.addNamespaced(ns)
+		if cfg.Selector == "" { // which is about the labels of workloads
+			w.addNetwork(ns)
+		}
 	}
 	w.add(&source{
 		resource: "nodes", optional: true, example: &corev1.Node{},

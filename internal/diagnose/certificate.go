@@ -1,0 +1,63 @@
+package diagnose
+
+import (
+	"regexp"
+
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// untrusted are the words of TLS libraries for a certificate that is expired,
+// not yet valid, of an unknown authority or of another name.
+var untrusted = []*regexp.Regexp{
+	// Go
+	regexp.MustCompile(`\bx509: (?:certificate has expired or is not yet valid|certificate signed by unknown authority|certificate is valid for |certificate is not valid for |cannot validate certificate for |certificate relies on legacy Common Name|certificate is not authorized)`),
+	regexp.MustCompile(`\bremote error: tls: (?:expired certificate|unknown certificate authority|certificate required|bad certificate)`),
+	// OpenSSL, as in Python, Ruby, curl and psql
+	regexp.MustCompile(`\bcertificate verify failed\b`),
+	regexp.MustCompile(`\bSSL certificate problem: (?:certificate has expired|certificate is not yet valid|self[- ]signed certificate|unable to get local issuer certificate|invalid CA certificate)`),
+	// Node
+	regexp.MustCompile(`\b(?:CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|ERR_TLS_CERT_ALTNAME_INVALID)\b`),
+	regexp.MustCompile(`^(?:\w+ )?Error: (?:certificate has expired|self[- ]signed certificate|unable to verify the first certificate|Hostname/IP does not match certificate's altnames)`),
+	// in anybody's words
+	regexp.MustCompile(`(?i)\bcertificate (?:has |is )?expired\b|\bexpired certificate\b|\bcertificate is not yet valid\b`),
+	// Java
+	regexp.MustCompile(`\bPKIX path (?:building|validation) failed\b|\bCertificate(?:Expired|NotYetValid)Exception: `),
+}
+
+var certificateFile = regexp.MustCompile(`(/[^\s"'‘’:,;()\[\]=]+\.(?:crt|pem|cer|cert|p12|jks))\b`)
+
+// readCertificate reads whether a program gives up for a certificate, and of
+// which file.
+func readCertificate(line string) (reason, bool) {
+	for _, re := range untrusted {
+		if !re.MatchString(line) {
+			continue
+		}
+		r := reason{cause: incident.CertificateInvalid}
+		if m := certificateFile.FindStringSubmatch(line); m != nil {
+			r.path = m[1]
+		}
+		return r, true
+	}
+	return reason{}, false
+}
+
+// invalidCertificate blames the Secret that a named file comes from. Without a
+// file it may be the other side's certificate.
+func (l *look) invalidCertificate(f fault, p proof, named string, words redact.Text) proof {
+	p.summary = redact.Sprintf("%s: it does not accept a certificate: “%s”", l.fares(f), words)
+	if named == "" {
+		return p
+	}
+	from, ok := l.sourceOf(f, named)
+	if !ok || from.kind != "Secret" {
+		return p
+	}
+	p.root, p.key = l.sourceRef(f.pod.Namespace, from), from.key
+	p.cites = append(p.cites, l.evidence.add("spec", l.subject, redact.Sprintf("container %s", text(f.symptom.Container)),
+		redact.Sprintf("%s comes from key %s of %s", text(named), text(p.key), refText(p.root)), l.x.Taken))
+	p.summary = redact.Sprintf("%s: the certificate %s, which is key %s of %s, is not accepted: “%s”",
+		l.fares(f), text(named), text(p.key), refText(p.root), words)
+	return p
+}

@@ -1,0 +1,44 @@
+package diagnose
+
+import (
+	"regexp"
+
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// contended are the words in which databases, pools and services turn away
+// those who come too often or at the same time.
+var contended = []struct {
+	cause   incident.Cause
+	pattern *regexp.Regexp
+}{
+	// PostgreSQL, MySQL, SQL Server, Oracle
+	{incident.DatabaseDeadlock, regexp.MustCompile(`(?i)\bdeadlock detected(?: (?:\(|while\b|in\b|on\b|when\b)|$|[.,;:])|(?-i)\bDeadlock found when trying to get lock\b|\bwas deadlocked on lock resources with another process\b|\bORA-00060: deadlock detected\b`)},
+	{incident.ConnectionPoolExhausted, regexp.MustCompile(`\bsorry, too many clients already\b|\bremaining connection slots are reserved\b|\b(?:ERROR 1040|Error 1040|1040).{0,10}: Too many connections\b|^(?:\w+: )?Too many connections$` +
+		`|\bConnection is not available, request timed out after \d+ms\b|\bQueuePool limit of size \d+ overflow \d+ reached\b|\bTimeout acquiring a connection\b|\bTimed out fetching a new connection from the connection pool\b` +
+		`|\btimeout exceeded when trying to connect\b|\bERR max number of clients reached\b|\bno more connections allowed \(max_client_conn\)|(?i)\bpool (?:is |was )?exhausted\b|\bcould not (?:get|obtain|acquire) (?:a |jdbc )?connection from (?:the )?(?:connection )?pool\b`)},
+	{incident.UpstreamRateLimited, regexp.MustCompile(`(?i)\b429 too many requests\b|\b429 Client Error: Too Many Requests for url\b|\b(?:status|status code|statuscode|returned|responded with|response code)[:=]? ?(?:http )?429\b|\bAPI rate limit exceeded\b|\bRateLimitError: |\bThrottlingException: |\btoomanyrequests: |\brate limit (?:exceeded|reached)\b|\btoo many requests\b`)},
+}
+
+// readContention reads a deadlock, an exhausted pool or a rate limit.
+func readContention(line string) (reason, bool) {
+	for _, c := range contended {
+		if c.pattern.MatchString(line) {
+			return reason{cause: c.cause}, true
+		}
+	}
+	return reason{}, false
+}
+
+// contention says in words what the program gives up for.
+func contention(c incident.Cause) redact.Text {
+	switch c {
+	case incident.DatabaseDeadlock:
+		return redact.Literal("it gives up after a deadlock in its database")
+	case incident.ConnectionPoolExhausted:
+		return redact.Literal("it gets no connection, all are taken")
+	default:
+		return redact.Literal("a service that it calls limits its requests")
+	}
+}

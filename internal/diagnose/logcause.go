@@ -1,0 +1,147 @@
+package diagnose
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// A program's log proves a cause of its own words only where they are the
+// reason for its end:
+//
+//   - The last error before the end decides. What the program only warned of, or
+//     went on after, does not.
+//   - Where the program said much more after the error, it went on.
+//   - Lines that continue an error (frames of a trace), that merely announce the
+//     end ("FATAL: giving up") or that say nothing of trouble are passed over.
+//   - An error further up decides only if the last one repeats it as its reason:
+//     it names the same file, or trouble of the same kind.
+//   - In a container that runs and is not ready, nothing has ended. There the
+//     error must come again and again, or stand last, and be the only one.
+//   - Names and phrases inside quotation marks are somebody else's words, unless
+//     the quotation is the message of a structured line.
+//
+// What the line names must agree with the spec: the account with the pod's own,
+// the file with a mounted volume. Else the line is a suspicion.
+
+// reason is the cause that one line of a log gives, and what it names.
+type reason struct {
+	cause    incident.Cause
+	path     string // of the file that it speaks of; empty where it names none
+	readOnly bool   // the file system refuses all writes
+	system   string // the kind of dependency that refuses credentials
+	refused  forbidden
+}
+
+// readers read a line's reason, the most specific first. Each is asked only
+// where a line holds one of its hints, in lower case: most lines hold none, and
+// patterns are dear.
+var readers = []struct {
+	hints []string
+	read  func(line string) (reason, bool)
+}{
+	{[]string{"is forbidden: user"}, readForbidden},
+	{[]string{"denied", "not permitted", "read-only file system", "no space left"}, readFileError},
+	{[]string{"no space left", "enospc"}, readNoRoom},
+	{[]string{"certificate", "x509: ", "_cert", "cert_", "unable_to_verify", "pkix path"}, readCertificate},
+	{[]string{"authentication", "invalid", "wrong", "bad ", "incorrect", "access denied for user", "authenticationfailed", "wrongpass", "err invalid password", "login", "not allowed", "sasl", "ldap", "535", "invalidaccesskeyid", "invalidclienttokenid", "signaturedoesnotmatch", "401"}, readRejection},
+	{[]string{"[emerg]", "[alert]", "config", "error", "invalid", "pars", "fail", "cannot", "can't", "unable", "could", "malformed", "illegal", "bad ", "option", "wrong group", "line ", "line: "}, readRejectedFile},
+	{[]string{"deadlock", "too many", "connection", "to connect", "queuepool", "max number of clients", "429", "rate limit", "ratelimit", "throttling", "toomanyrequests"}, readContention},
+}
+
+// readReason reads why a program gives up; ok is false for every other line.
+func readReason(raw string) (r reason, ok bool) {
+	lower := strings.ToLower(raw)
+	line := ""
+	for _, reader := range readers {
+		if !slices.ContainsFunc(reader.hints, func(h string) bool { return strings.Contains(lower, h) }) {
+			continue
+		}
+		if line == "" {
+			line = spoken(raw)
+		}
+		if r, ok = reader.read(line); ok {
+			return r, !ownService(raw, r.cause)
+		}
+	}
+	return reason{}, false
+}
+
+// servers are lines in which a database or a web server tells of its clients.
+var servers = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z]{3,5} \[\d+\](?: \S+)? [A-Z]+:  |"s":"[A-Z]\d?",|TLS handshake error from |\b(?:for|from) (?:client|ip|peer|remote)\b|\b(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /\S* HTTP/`)
+
+// ownService reports whether the program speaks of what it refused others.
+func ownService(raw string, c incident.Cause) bool {
+	switch c {
+	case incident.CredentialsRejected, incident.CertificateInvalid, incident.DatabaseDeadlock,
+		incident.ConnectionPoolExhausted, incident.UpstreamRateLimited:
+		return servers.MatchString(raw)
+	default:
+		return false
+	}
+}
+
+// decided is the line that decides, and the later one that repeats it, if any.
+type decided struct {
+	reason
+	at    int
+	later int // -1: none
+}
+
+// maxAfter is how many lines of no trouble a program may say after its last
+// error: words of farewell, and what it had not written out yet.
+const maxAfter = 12
+
+// lastReason finds the reason for the end that lines tell of. running means
+// that nothing has ended.
+func lastReason(lines []redact.Text, running bool) (d decided, ok bool) {
+	later, other := -1, 0
+	for n := len(lines) - 1; n >= 0; n-- {
+		raw := lines[n].String()
+		if !running && other > maxAfter {
+			break
+		}
+		if isMild(raw) {
+			other++
+			continue
+		}
+		if r, reads := readReason(raw); reads {
+			switch {
+			case later >= 0 && !repeats(lines[later].String(), r):
+				return d, ok
+			case !r.vague():
+				return decided{reason: r, at: n, later: later}, true
+			case later < 0: // a line above may know which file
+				d, ok, later = decided{reason: r, at: n, later: -1}, true, n
+			}
+			continue
+		}
+		switch {
+		case continues(raw) || closes(spoken(raw)):
+		case !running && worksOn(raw):
+			return d, ok
+		case fails(raw):
+			if later >= 0 {
+				return d, ok
+			}
+			later = n
+		default:
+			other++
+		}
+	}
+	return d, ok
+}
+
+// vague reports a reason that would say more if it named a file.
+func (r reason) vague() bool { return r.cause == incident.VolumeFull && r.path == "" }
+
+// repeats reports whether a later error gives r as its reason.
+func repeats(later string, r reason) bool {
+	return classOf(later).cause == r.cause || len(r.path) > 3 && strings.Contains(later, r.path)
+}
+
+// fails reports whether a line tells of an error, whatever it is.
+func fails(raw string) bool { return strings.HasPrefix(raw, "Caused by: ") || tells(raw) }

@@ -1,0 +1,160 @@
+package diagnose
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/redact"
+)
+
+// faulted finds fault with a value that stands near it.
+var faulted = regexp.MustCompile(`(?i)\b(?:invalid|unknown|unsupported|unrecogni[sz]ed|illegal|malformed|wrong|bad|must be|expected|not (?:a )?valid|not allowed|not (?:a )?number|out of range|cannot parse|could not parse|can't parse|does not exist|not set|unset|empty)\b`)
+
+// near is how many bytes may lie between a value and the words about it.
+const near = 40
+
+// findsFaultWith reports whether a line finds fault with word.
+func findsFaultWith(line, word string) bool {
+	at := wordAt(line, word)
+	if at < 0 {
+		return false
+	}
+	for _, m := range faulted.FindAllStringIndex(line, 8) {
+		if m[0]-(at+len(word)) <= near && at-m[1] <= near {
+			return true
+		}
+	}
+	return false
+}
+
+// proveShadow believes that the losing value was meant, if the last error finds
+// fault with the variable or with the value that won. Two values alone are no
+// fault: many override a default on purpose.
+func proveShadow(l *look, f fault) (proof, bool) {
+	if f.container == nil || f.pod == nil {
+		return proof{}, false
+	}
+	lines := l.logLines(f)
+	if f.symptom.Kind == kube.ProbeFailing {
+		if lines = l.probedLines(f); l.probeIsWrong(f) {
+			return proof{}, false
+		}
+	} else if t := termination(f); t == nil || t.ExitCode == 0 || t.Reason == "OOMKilled" || killed(t) {
+		return proof{}, false
+	}
+	twice := l.shadowed(f)
+	if len(twice) == 0 {
+		return proof{}, false
+	}
+	at := lastFault(lines)
+	if at < 0 {
+		return proof{}, false
+	}
+	line := lines[at].String()
+	var name string
+	for n, list := range twice {
+		if l.faultsValue(line, n, list, f.pod.Namespace) && (name == "" || n < name) {
+			name = n
+		}
+	}
+	if name == "" {
+		return proof{}, false
+	}
+	list := twice[name]
+	won, lost := list[len(list)-1], list[len(list)-2]
+	p := proof{cause: incident.EnvShadowed, key: name}
+	p.cites = []string{
+		l.status(f), l.log(f, []redact.Text{lines[at]}),
+		l.evidence.add("spec", l.subject, redact.Sprintf("variable %s of container %s", text(name), text(f.symptom.Container)),
+			redact.Sprintf("set by %s, which wins over %s", won.where, lost.where), l.x.Taken),
+	}
+	p.summary = redact.Sprintf("%s: variable %s of container %s is set twice, and the wrong value wins: that of %s, over %s",
+		l.fares(f), text(name), text(f.symptom.Container), won.where, lost.where)
+	return p, true
+}
+
+// lastFault is the last line that finds fault with something; -1 if there is
+// none.
+func lastFault(lines []redact.Text) int {
+	for n := len(lines) - 1; n >= 0; n-- {
+		raw := lines[n].String()
+		switch {
+		case isMild(raw) || continues(raw) || closes(spoken(raw)):
+		case fails(raw) || faulted.MatchString(raw):
+			return n
+		}
+	}
+	return -1
+}
+
+// faultsValue reports whether a line finds fault with a variable that is set
+// twice. A host that exists is down for another cause, and one outside the
+// cluster may be. That a name of the cluster does not exist, while another value
+// was at hand, is the fault of who set it.
+func (l *look) faultsValue(line, name string, list []setting, namespace string) bool {
+	won, lost := list[len(list)-1], list[len(list)-2]
+	class := classOf(line).cause
+	unreachable := class == incident.DependencyUnavailable || class == incident.DNSFailure
+	telling := len(won.value) > 2 && won.value != "true" && won.value != "false"
+	named, valued := wordAt(line, name) >= 0, telling && wordAt(line, won.value) >= 0
+	switch host := hostOf(won.value); {
+	case !named && !valued:
+		return false
+	case unreachable && isLoopback(host):
+		return true
+	case unreachable && l.x.ServiceByHost(namespace, host) != nil:
+		return false
+	case unreachable && l.x.ServiceByHost(namespace, hostOf(lost.value)) != nil:
+		return true
+	case unreachable:
+		return class == incident.DNSFailure && valued && l.x.Services != nil && inCluster(host)
+	}
+	return findsFaultWith(line, name) || valued && findsFaultWith(line, won.value)
+}
+
+// hostOf is the host in an address such as http://db:5432/x.
+func hostOf(value string) string {
+	if _, rest, ok := strings.Cut(value, "://"); ok {
+		value = rest
+	}
+	value, _, _ = strings.Cut(value, "/")
+	if _, rest, ok := strings.Cut(value, "@"); ok {
+		value = rest
+	}
+	host, _, _ := strings.Cut(value, ":")
+	return host
+}
+
+// inCluster reports whether a host can only be the name of a Service.
+func inCluster(host string) bool {
+	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, ".svc.cluster.local")
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// wordAt is where a line holds word, and not as a part of a longer one; -1 if
+// it does not.
+func wordAt(line, word string) int {
+	part := func(c byte) bool {
+		return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	}
+	for from := 0; word != ""; {
+		i := strings.Index(line[from:], word)
+		if i < 0 {
+			return -1
+		}
+		i += from
+		end := i + len(word)
+		if (i == 0 || !part(line[i-1])) && (end == len(line) || !part(line[end])) {
+			return i
+		}
+		from = i + 1
+	}
+	return -1
+}
