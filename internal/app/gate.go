@@ -112,6 +112,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	effects := &respond.GateEffects{
 		Thread: slack, Launcher: launcher, Key: keys.Signing, Rules: rules, History: history(st),
 		Signers: ruled.Signers, Steering: ruled, Fresh: steered.Fresh, Cards: &respond.Cards{PerHour: s.CardsPerHour, Now: time.Now},
+		Gather: &respond.Gather{Now: time.Now},
 	}
 	responder := respond.New(respond.Config{
 		Role: incident.Gate, Store: st, Effects: effects, Rules: rules, Sealer: sealer, Vouch: chain.Vouch, Distrust: effects.Distrust,
@@ -124,8 +125,7 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		return err
 	}
 	effects.Policy = live
-	storm := &respond.StormCard{Gate: responder, Cards: effects.Cards}
-	if err := storm.Recall(ctx); err != nil {
+	if err := startCards(ctx, group, responder, effects); err != nil {
 		return err
 	}
 	signed := &approvals{
@@ -141,7 +141,6 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 	group.Go(func() error { reconsider(ctx, responder, rules); return nil })
 	group.Go(func() error { chain.Run(ctx); return nil })
 	group.Go(func() error { announceLoss(ctx, chain, responder.Steer, log); return nil })
-	group.Go(func() error { storm.Run(ctx); return nil })
 	group.Go(func() error { return launcher.Run(ctx) })
 	group.Go(func() error { return responder.Run(ctx) })
 	group.Go(func() error { responder.TakeHints(ctx, launcher.Changes()); return nil })
@@ -151,6 +150,18 @@ func startGate(ctx context.Context, group *errgroup.Group, s Settings, st storag
 		}
 		return nil
 	})
+	return nil
+}
+
+// startCards recalls which cards stand, which has to be known before the gate
+// posts any, and starts what is written on them from outside their incidents.
+func startCards(ctx context.Context, group *errgroup.Group, responder *respond.Responder, effects *respond.GateEffects) error {
+	storm := &respond.StormCard{Gate: responder, Cards: effects.Cards, Gather: effects.Gather}
+	if err := storm.Recall(ctx); err != nil {
+		return err
+	}
+	group.Go(func() error { storm.Run(ctx); return nil })
+	group.Go(func() error { effects.Gather.Run(ctx, responder); return nil })
 	return nil
 }
 

@@ -209,6 +209,9 @@ func (d dice) incident() incident.Incident {
 	for range d.IntN(3) {
 		i.Attempts = append(i.Attempts, d.attempt())
 	}
+	for range pick(d, 0, 0, 3, 40) {
+		i.Gathered.Subjects = append(i.Gathered.Subjects, d.ref())
+	}
 	if p := d.person(); d.IntN(8) == 0 {
 		i.Taken = &p
 	}

@@ -42,6 +42,9 @@ func Render(i incident.Incident, o Options) ([]slack.Block, redact.Text) {
 		whyBlock(i),
 		contextBlock(i, o),
 	}
+	if b := gatheredBlock(i); b != nil {
+		blocks = append(blocks, b)
+	}
 	if b := statusBlock(i, o, st); b != nil {
 		blocks = append(blocks, b)
 	}

@@ -27,6 +27,14 @@ func tallies() incident.Storm {
 	}
 }
 
+// gathered are others that fail for the same cause, some with hostile names.
+func gathered() *incident.Gathered {
+	in := func(ns, name string) action.Ref {
+		return action.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: ns, Name: name}
+	}
+	return &incident.Gathered{Subjects: []action.Ref{in("shop", "api"), in("shop", "<!channel>"), in("billing", "web")}, More: 27}
+}
+
 // agree lets people agree to what was steered, or reject it.
 func (s *story) agree(p incident.Person, verb incident.Verb) *story {
 	s.t.Helper()
@@ -154,6 +162,7 @@ func gateStates(t testing.TB) []state {
 		{"lapsed-halted", done(offered(t, 1, true).lapse(incident.LapsedHalted)), nil},
 		{"lapsed-policy", done(offered(t, 1, true).lapse(incident.LapsedPolicy)), nil},
 		{"offered-after-policy", done(again(offered(t, 2, true).vote(alice, incident.Approve).lapse(incident.LapsedPolicy))), nil},
+		{"gathered", done(offered(t, 1, true).add(gathered())), nil},
 		{"edited", done(edited(t)), nil},
 		{"needs-reason", done(offered(t, 1, true).needsReason()), nil},
 		{"reason-given", done(offered(t, 2, true).needsReason().said(alice, incident.Said{Via: incident.ViaForm, Reason: redact.Literal("v1 ran for a month <@U00000BOB0>")})), nil},

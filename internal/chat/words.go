@@ -16,6 +16,9 @@ var causeWords = map[incident.Cause]string{
 	incident.ConfigMapKeyMissing: "key missing in ConfigMap", incident.SecretMissing: "Secret missing",
 	incident.SecretKeyMissing: "key missing in Secret", incident.InsufficientCPU: "not enough CPU in the cluster",
 	incident.InsufficientMemory: "not enough memory in the cluster", incident.AppError: "the application fails",
+	incident.HPATargetMissing: "autoscaler's target missing", incident.HPAMetricsUnavailable: "autoscaler without metrics",
+	incident.HPAMaxedOut: "autoscaler at its maximum", incident.PDBBlocksEviction: "disruption budget blocks a drain",
+	incident.CronJobSuspended: "CronJob suspended", incident.FinalizerStuck: "deletion waits for a finalizer",
 	incident.TaintNotTolerated: "taint not tolerated", incident.Unknown: "cause not known yet", "": "cause not known yet",
 }
 
@@ -32,6 +35,9 @@ var symptomWords = map[incident.Symptom]string{
 	incident.SymptomProbeFailing: "probe failing", incident.SymptomUnschedulable: "no place to run",
 	incident.SymptomStartFailure: "does not start", incident.SymptomPending: "pending",
 	incident.SymptomEvicted: "evicted", incident.SymptomJobFailed: "job failed",
+	incident.SymptomServiceBroken: "Service leads nowhere or astray", incident.SymptomIngressBroken: "Ingress leads nowhere",
+	incident.SymptomScalingStuck: "autoscaler cannot scale", incident.SymptomEvictionBlocked: "drain cannot go on",
+	incident.SymptomDeletionStuck: "cannot be deleted", incident.SymptomSuspended: "halted by somebody",
 	incident.SymptomRolloutStuck: "rollout stuck", incident.SymptomNodeNotReady: "node not ready",
 }
 

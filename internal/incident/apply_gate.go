@@ -39,6 +39,9 @@ func (i *Incident) advanceGate(body Body, at time.Time) error {
 		}
 		i.Adopted = b
 		i.Revision++
+	case *Gathered:
+		i.Gathered = *b
+		i.Revision++
 	case *Glass:
 		return i.broken(b, at)
 	default:

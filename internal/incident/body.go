@@ -23,7 +23,7 @@ var owners = map[Type]Role{
 	"cleared": Watcher, "observed": Watcher, "concluded": Watcher, "closed": Watcher,
 	"asked": Gate, "posting": Gate, "posted": Gate, "rehearsing": Gate, "rehearsed": Gate, "proposed": Gate,
 	"withheld": Gate, "clicked": Gate, "voted": Gate, "refused": Gate, "decided": Gate, "launched": Gate,
-	"executed": Gate, "lapsed": Gate, "glass": Gate, "steered": Gate, "adopted": Gate, "storm": Gate,
+	"executed": Gate, "lapsed": Gate, "glass": Gate, "steered": Gate, "adopted": Gate, "storm": Gate, "gathered": Gate,
 }
 
 // newBody makes an empty body to decode into; nil for an unknown type.
@@ -31,7 +31,7 @@ func newBody(t Type) Body {
 	for _, b := range []Body{
 		&Opened{}, &Signalled{}, &Collected{}, &Explaining{}, &Explained{}, &Cleared{}, &Observed{}, &Concluded{}, &Closed{},
 		&Asked{}, &Posting{}, &Posted{}, &Rehearsing{}, &Rehearsed{}, &Proposed{}, &Withheld{}, &Clicked{}, &Voted{},
-		&Refused{}, &Decided{}, &Launched{}, &Executed{}, &Lapsed{}, &Glass{}, &Steered{}, &Adopted{}, &Storm{},
+		&Refused{}, &Decided{}, &Launched{}, &Executed{}, &Lapsed{}, &Glass{}, &Steered{}, &Adopted{}, &Storm{}, &Gathered{},
 	} {
 		if b.Type() == t {
 			return b

@@ -32,6 +32,8 @@ type Incident struct {
 	Explained  *Explained
 	ClearedAt  time.Time
 
+	Gathered Gathered // who else fails for the same cause
+
 	// What stands in Slack. Revision counts changes that the card shows.
 	Revision int
 	Slots    map[string]Posted

@@ -74,19 +74,20 @@ func newSky(t *testing.T, st *store.File) *sky {
 	t.Helper()
 	s := &sky{board: &board{}, t: t, store: st}
 	rules := incident.Rules{Timing: incident.DefaultTiming()}
-	cards := &Cards{PerHour: perHour, Now: time.Now}
+	cards, gather := &Cards{PerHour: perHour, Now: time.Now}, &Gather{Now: time.Now}
 	gate := New(Config{
-		Role: incident.Gate, Store: st, Effects: &GateEffects{Thread: s.board, Rules: rules, Cards: cards}, Rules: rules,
+		Role: incident.Gate, Store: st, Effects: &GateEffects{Thread: s.board, Rules: rules, Cards: cards, Gather: gather}, Rules: rules,
 		Sealer: sealer, Now: time.Now, Log: silent,
 	})
 	s.watcher = New(Config{Role: incident.Watcher, Store: st, Rules: rules, Now: time.Now, Log: silent})
-	storm := &StormCard{Gate: gate, Cards: cards}
+	storm := &StormCard{Gate: gate, Cards: cards, Gather: gather}
 	if err := storm.Recall(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { _ = gate.Run(ctx) }()
 	go storm.Run(ctx)
+	go gather.Run(ctx, gate)
 	s.stop = func() { cancel(); s.watcher.queue.ShutDown(); synctest.Wait() }
 	return s
 }

@@ -143,6 +143,7 @@ func newWorld(t *testing.T, set func(*policy.Settings)) *world {
 		History: func(context.Context) ([]policy.Execution, error) { return nil, nil },
 		Fresh:   func(context.Context) (string, error) { return w.fresh, nil },
 		Cards:   &Cards{PerHour: 60, Now: clock},
+		Gather:  &Gather{Now: clock},
 	}
 	w.gate = New(Config{Role: incident.Gate, Store: w.store, Effects: w.effects, Rules: rules, Sealer: sealer, Now: clock, Log: silent,
 		Vouch: func(ctx context.Context) error { return errors.Join(w.unvouched, ctx.Err()) }})

@@ -59,6 +59,7 @@ type GateEffects struct {
 	// History is what was executed lately, for quotas.
 	History func(ctx context.Context) ([]policy.Execution, error)
 	Cards   *Cards
+	Gather  *Gather
 }
 
 // Run does one step.

@@ -24,6 +24,8 @@ const (
 type StormCard struct {
 	Gate  *Responder
 	Cards *Cards
+	// Gather learns from Recall which cards stand.
+	Gather *Gather
 
 	stream incident.ID // of the storm that stands, empty where none does
 	said   incident.Storm
@@ -48,6 +50,7 @@ func (w *StormCard) Recall(ctx context.Context) error {
 			w.stream, w.said = id, *i.Storm
 		case posted && i.Inquiry == nil && i.Steered == nil && i.Storm == nil:
 			w.Cards.Given(id, i.OpenedAt)
+			w.Gather.See(i)
 		}
 	}
 	return nil

@@ -9,13 +9,18 @@ import (
 )
 
 func (g *GateEffects) card(ctx context.Context, i incident.Incident) ([]incident.Body, error) {
-	if _, posted := i.Thread(); !posted && !g.Cards.Admit(i) {
-		return nil, nil // it asks again in a while; the storm's card counts it
+	_, posted := i.Thread()
+	switch {
+	case posted:
+		g.Gather.See(i)
+	case g.Gather.Joins(i), !g.Cards.Admit(i):
+		return nil, nil // it asks again in a while; another card names or counts it
 	}
 	at, err := g.Thread.Card(ctx, i, i.Slots[incident.CardSlot])
 	if err != nil {
 		return nil, fmt.Errorf("card: %w", err)
 	}
+	g.Gather.Told(i.ID)
 	at.Slot, at.Revision = incident.CardSlot, i.Revision
 	return []incident.Body{&at}, nil
 }

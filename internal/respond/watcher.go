@@ -118,7 +118,11 @@ func (w *WatcherEffects) examine(ctx context.Context, i incident.Incident, now t
 	if err != nil {
 		return diagnose.Finding{}, fmt.Errorf("look at %s: %w", subject, err)
 	}
-	return diagnose.Diagnose(snapshot, subject, diagnose.Options{Now: now, Confidence: w.Confidence}), nil
+	found := diagnose.Diagnose(snapshot, subject, diagnose.Options{Now: now, Confidence: w.Confidence})
+	if found.Chosen() && i.Inquiry == nil {
+		found.Healthy = true // nobody asked
+	}
+	return found, nil
 }
 
 // observe looks at what a fix has done, with the rules that found the fault.

@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,12 +16,13 @@ const (
 	lostAfter  = 60 * time.Second // a card that has not come by then is lost
 )
 
-// kinds are the faults whose cards wait for nothing.
+// kinds are the faults whose cards wait for nothing. Each workload misses
+// objects of its own: what misses the same shares a card.
 var kinds = []string{
 	"image: registry.example/shop/web:0.0-absent, command: [sleep, '86400']",
-	"image: 'docker.io/library/busybox:latest', imagePullPolicy: IfNotPresent, command: [sleep, '86400'], envFrom: [{configMapRef: {name: absent}}]",
-	"image: 'docker.io/library/busybox:latest', imagePullPolicy: IfNotPresent, command: [sleep, '86400'], envFrom: [{secretRef: {name: absent}}]",
-	"image: 'docker.io/library/busybox:latest', imagePullPolicy: IfNotPresent, command: [sleep, '86400'], env: [{name: A, valueFrom: {secretKeyRef: {name: half, key: absent}}}]",
+	"image: 'docker.io/library/busybox:latest', imagePullPolicy: IfNotPresent, command: [sleep, '86400'], envFrom: [{configMapRef: {name: absent-NAME}}]",
+	"image: 'docker.io/library/busybox:latest', imagePullPolicy: IfNotPresent, command: [sleep, '86400'], envFrom: [{secretRef: {name: absent-NAME}}]",
+	"image: 'docker.io/library/busybox:latest', imagePullPolicy: IfNotPresent, command: [sleep, '86400'], env: [{name: A, valueFrom: {secretKeyRef: {name: half-NAME, key: absent}}}]",
 }
 
 func deployment(name, container string) string {
@@ -40,9 +42,6 @@ func (b *bench) faults() {
 	events, stop := b.s.Slack.Subscribe()
 	defer stop()
 	go postedCards(events, faultsNS, cards)
-	if err := b.s.Apply(ctx, faultsNS, "{apiVersion: v1, kind: Secret, metadata: {name: half}, stringData: {present: 'yes'}}"); err != nil {
-		b.Fatal(err)
-	}
 	var names []string
 	var bare figures
 	ticks := time.NewTicker(faultEvery)
@@ -50,7 +49,8 @@ func (b *bench) faults() {
 	for n := range count(50) {
 		name := fmt.Sprintf("fault-%03d", n)
 		names = append(names, name)
-		if err := b.s.Apply(ctx, faultsNS, deployment(name, kinds[n%len(kinds)])); err != nil {
+		half := fmt.Sprintf("{apiVersion: v1, kind: Secret, metadata: {name: half-%s}, stringData: {present: 'yes'}}\n---\n", name)
+		if err := b.s.Apply(ctx, faultsNS, half+deployment(name, strings.ReplaceAll(kinds[n%len(kinds)], "NAME", name))); err != nil {
 			b.Fatal(err)
 		}
 		bare = append(bare, b.bareGet())

@@ -46,13 +46,13 @@ func (s *Stand) AwaitCard(ctx context.Context, limit time.Duration, namespace, w
 }
 
 // about tells whether a message is the card of a workload: the root of a thread
-// that names it.
+// whose title names it.
 func about(m slackstub.Message, namespace, workload string) bool {
 	if m.Deleted || m.ThreadTS != "" && m.ThreadTS != m.TS {
 		return false
 	}
-	text := m.PlainText()
-	return strings.Contains(text, "/"+workload) && strings.Contains(text, namespace)
+	title, _, _ := strings.Cut(m.PlainText(), "\n")
+	return strings.Contains(title, namespace+"/"+workload)
 }
 
 func (s *Stand) lastCard(namespace, workload string) string {
