@@ -32,6 +32,9 @@ func (l *look) budgetFaults(b *policyv1.PodDisruptionBudget) []kube.Symptom {
 	}}
 }
 
+// drainAfter is how long a node may be cordoned before its drain should show.
+const drainAfter = 30 * time.Second
+
 // heldNode is the first cordoned node, by name, that cannot be emptied for b,
 // and since when it is cordoned.
 func (l *look) heldNode(b *policyv1.PodDisruptionBudget) (*corev1.Node, time.Time) {
@@ -43,7 +46,7 @@ func (l *look) heldNode(b *policyv1.PodDisruptionBudget) (*corev1.Node, time.Tim
 			since = budgetSince(b)
 		}
 		if !n.Spec.Unschedulable || n.DeletionTimestamp != nil || held != nil && held.Name < n.Name ||
-			l.now.Sub(since) < kube.PendingAfter || !l.waitsFor(b, n) {
+			l.now.Sub(since) < drainAfter || !l.waitsFor(b, n) {
 			continue
 		}
 		held, from = n, since

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/action"
@@ -67,6 +68,11 @@ func DiagnoseIndexed(x *kube.Index, subject action.Ref, opts Options) Finding {
 		return f
 	}
 	p, proven := l.prove(faults)
+	if !proven && l.early(faults) {
+		f.Healthy, f.Rolling = true, true // what waits so shortly is on its way
+		f.Diagnosis.Summary = redact.Sprintf("%s is starting", refText(l.subject))
+		return f
+	}
 	if !proven {
 		p = l.unknown(faults)
 	}
@@ -85,6 +91,13 @@ func DiagnoseIndexed(x *kube.Index, subject action.Ref, opts Options) Finding {
 	}
 	f.Settling = opts.Now.Sub(f.Since) < holds.For(d.Cause)
 	return f
+}
+
+// early reports faults that may pass and count only where they are proven.
+func (l *look) early(faults []fault) bool {
+	return !slices.ContainsFunc(faults, func(f fault) bool {
+		return f.symptom.Kind != kube.Pending || l.now.Sub(f.symptom.Since) >= kube.PendingAfter
+	})
 }
 
 // rolling reports whether the Deployment controller still has work to do.

@@ -71,6 +71,9 @@ func (l *look) faults() []fault {
 	}
 	for _, p := range l.podsToBlame() {
 		found, _ := kube.PodSymptoms(p, l.x.EventsOf(kube.RefOf(p)), l.now)
+		if len(found) == 0 {
+			found = kube.EarlySymptoms(p, l.now)
+		}
 		if len(found) > 0 {
 			l.faulty[ownerUID(p)]++
 		}

@@ -20,7 +20,7 @@ const (
 	metricsAfter = kube.PendingAfter
 	// maximumAfter is how long load may stay beyond an autoscaler's maximum. What
 	// passes sooner is a peak.
-	maximumAfter = 5 * time.Minute
+	maximumAfter = time.Minute
 )
 
 // autoscalerFaults says whether an autoscaler cannot do its work. One whose
@@ -36,7 +36,7 @@ func (l *look) autoscalerFaults(h *autoscalingv2.HorizontalPodAutoscaler) []kube
 		case c.Type == autoscalingv2.AbleToScale && c.Status == corev1.ConditionFalse && c.Reason == "FailedGetScale":
 			class = "target"
 		case c.Type == autoscalingv2.ScalingActive && c.Status == corev1.ConditionFalse && strings.HasPrefix(c.Reason, "FailedGet") &&
-			l.now.Sub(since) >= metricsAfter && l.targetRuns(h):
+			(l.now.Sub(since) >= metricsAfter || absentRequest.MatchString(c.Message)) && l.targetRuns(h):
 			class = "metrics"
 		case c.Type == autoscalingv2.ScalingLimited && c.Status == corev1.ConditionTrue && c.Reason == "TooManyReplicas" &&
 			l.now.Sub(since) >= maximumAfter && h.Status.CurrentReplicas >= h.Spec.MaxReplicas:

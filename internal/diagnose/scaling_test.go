@@ -42,7 +42,7 @@ func TestAutoscalersAreReadByTheirConditions(t *testing.T) {
 		{"the maximum, for long", "hpa-metrics-unavailable",
 			autoscaler(autoscalingv2.ScalingLimited, "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", time.Hour), incident.HPAMaxedOut},
 		{"the maximum, at a peak", "hpa-metrics-unavailable",
-			autoscaler(autoscalingv2.ScalingLimited, "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", 2*time.Minute), ""},
+			autoscaler(autoscalingv2.ScalingLimited, "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", 40*time.Second), ""},
 		{"the minimum", "hpa-metrics-unavailable",
 			autoscaler(autoscalingv2.ScalingLimited, "True", "TooFewReplicas", "the desired replica count is less than the minimum replica count", time.Hour), ""},
 		{"an API server that refuses the controller", "hpa-target-missing",
@@ -105,7 +105,7 @@ func TestABudgetIsBlamedWhileADrainWaitsForIt(t *testing.T) {
 		cause  incident.Cause // empty: healthy
 	}{
 		{"a drain that waits", drained(10*time.Minute, nil), incident.PDBBlocksEviction},
-		{"a drain that began", drained(time.Minute, nil), ""},
+		{"a drain that began", drained(20*time.Second, nil), ""},
 		{"nobody drains", nil, ""},
 		{"nobody drains, for an hour", func(s *kube.Snapshot) { s.Taken = s.Taken.Add(time.Hour) }, ""},
 		{"the pods are elsewhere", drained(10*time.Minute, func(s *kube.Snapshot) { s.Pods[0].Spec.NodeName = "node2" }), ""},

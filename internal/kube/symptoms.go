@@ -44,6 +44,8 @@ const (
 	EventAge = 15 * time.Minute
 	// PendingAfter is how long a pod may wait for a node or its containers.
 	PendingAfter = 2 * time.Minute
+	// EarlyAfter is when somebody who asks is told that a pod waits.
+	EarlyAfter = 30 * time.Second
 	// recoveredAfter is when a running container counts as recovered however
 	// long its last run was; the kubelet forgets its back-off then, too.
 	recoveredAfter = 10 * time.Minute
@@ -213,6 +215,23 @@ func (l *look) waiting(pod *corev1.Pod) {
 		}
 	}
 	l.add(Pending, "", class, since, message)
+}
+
+// EarlySymptoms says what a pod waits for that has none of PodSymptoms' symptoms
+// yet: it may pass, so that it counts only where its cause is proven. A pod that
+// is being created is left out: an image may take its time.
+func EarlySymptoms(pod *corev1.Pod, now time.Time) []Symptom {
+	since := pod.CreationTimestamp.Time
+	if pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodPending || now.Sub(since) < EarlyAfter {
+		return nil
+	}
+	switch {
+	case initRunning(pod):
+		return []Symptom{{Kind: Pending, Class: "initializing", Since: since}}
+	case pod.Spec.NodeName == "" && podCondition(pod, corev1.PodScheduled) == nil:
+		return []Symptom{{Kind: Pending, Class: "unscheduled", Since: since}}
+	}
+	return nil
 }
 
 func initRunning(pod *corev1.Pod) bool {

@@ -34,6 +34,9 @@ func (g *gather) failingPods(limit int) []telling {
 			break
 		}
 		found, _ := kube.PodSymptoms(p, x.EventsOf(kube.RefOf(p)), g.snap.Taken)
+		if len(found) == 0 {
+			found = kube.EarlySymptoms(p, g.snap.Taken)
+		}
 		t := telling{pod: p}
 		fresh := false
 		for _, s := range found {
