@@ -28,6 +28,9 @@ unit: ## unit tests only, no cluster, no Node
 e2e: ## the stories on a real cluster
 	go test -count=1 -timeout 30m -parallel 24 ./test/scenarios/...
 
+scenarios: ## real faults, healthy workloads and storms, scored by exact cause and root object (NEUTRAL=1, ONLY=regexp)
+	@./test/incidents/run
+
 e2e-gate: ## 10,000 approvals with 5 % faults, and 500 while everything fails (hours)
 	go test -count=1 -timeout 12h -v ./test/gate/... -approvals 10000 -troubled 500 -storm 1000 -in-flight 60 -within 6h
 
@@ -69,4 +72,4 @@ cluster-down: ## take it down; nothing is left
 clean: ## remove what was built
 	rm -rf bin test/slackstub/node/node_modules
 
-.PHONY: help build demo test unit e2e e2e-gate guards check fmt-check vet lint rego-check tidy-check bench fuzz cluster-up cluster-down clean
+.PHONY: help build demo test unit e2e scenarios e2e-gate guards check fmt-check vet lint rego-check tidy-check bench fuzz cluster-up cluster-down clean
