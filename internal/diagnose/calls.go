@@ -84,15 +84,15 @@ func parseCall(line string) (c call, ok bool) {
 
 // wrapsItsWords are the clients whose own words stand in quotation marks. Other
 // quotations are somebody else's words.
-var wrapsItsWords = regexp.MustCompile(`\(\d{4}, "Can't connect|Caused by (?:NewConnectionError|NameResolutionError|ConnectTimeoutError)\(|\bdesc = "(?:transport|name resolver)`)
+var wrapsItsWords = linePattern(`\(\d{4}, "Can't connect|Caused by (?:NewConnectionError|NameResolutionError|ConnectTimeoutError)\(|\bdesc = "(?:transport|name resolver)`)
 
 // ownMachine are the names of the caller's own pod: what fails there is no
 // dependency.
-var ownMachine = regexp.MustCompile(`(?i)\blocalhost\b|\b127\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|\[::1\]|(?:^|[\s(])::1:\d`)
+var ownMachine = linePattern(`(?i)\blocalhost\b|\b127\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|\[::1\]|(?:^|[\s(])::1:\d`)
 
 // firstPeer finds a peer in a line; where it finds none, it may still know the
 // port, that of an address.
-func firstPeer(words []*regexp.Regexp, line string) (c call, ok bool) {
+func firstPeer(words []*pattern, line string) (c call, ok bool) {
 	for _, re := range words {
 		for _, m := range re.FindAllStringSubmatch(line, maxPeers) {
 			found, ok := peerIn(m)

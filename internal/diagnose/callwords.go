@@ -1,7 +1,5 @@
 package diagnose
 
-import "regexp"
-
 // The parts of the patterns below. A peer is a host, an address or what
 // redaction made of one; clients that write host/address mean one peer.
 const (
@@ -14,7 +12,7 @@ const (
 
 // clientWords are the forms in which clients name the peer that they could not
 // reach. Their groups are a host before a slash, the peer, and its port.
-var clientWords = compile(
+var clientWords = linePatterns(
 	// Go
 	`\blookup `+peerPart+`(?: on [^\s]|: )`,
 	`\bdial (?:tcp|udp)[46]? `+endpoint+`: `,
@@ -70,30 +68,22 @@ var clientWords = compile(
 )
 
 // looseWords name a peer by form alone.
-var looseWords = compile(
+var looseWords = linePatterns(
 	`(?:^|[\s"'(=,@])`+peerPart+`:(\d{1,5})(?:$|[\s"',;:)/])`,
 	`(?i:\b(?:connect(?:ing|ion)? (?:to|with)|reach|contact)(?: (?:at|host|server|the))*) ['"]?`+endpoint,
 )
 
-func compile(patterns ...string) []*regexp.Regexp {
-	out := make([]*regexp.Regexp, len(patterns))
-	for i, p := range patterns {
-		out[i] = regexp.MustCompile(p)
-	}
-	return out
-}
-
 // callFailures are tried in this order: a failed lookup may also speak of a time-out.
 var callFailures = []struct {
 	how     callFailure
-	pattern *regexp.Regexp
+	pattern *pattern
 }{
-	{nameTimeout, regexp.MustCompile(lookupPart + `(?:(?:read|dial|write) (?:udp|tcp)[^\n]{0,300}: )?i/o timeout|(?i:no servers could be reached|communications error to \S+: timed out|\bresolving timed out)|\bquery\w+ ETIMEOUT`)},
-	{nameUnknown, regexp.MustCompile(`(?i)\bno such host\b|\bENOTFOUND\b|name or service not known|name does not resolve|no address associated with hostname|nodename nor servname|\bnxdomain\b`)},
-	{nameFailed, regexp.MustCompile(`(?i)bad address '|temporary failure in name resolution|\bEAI_AGAIN\b|\bESERVFAIL\b|server misbehaving|could not translate host name|(?:could not|unable to) resolve host|unknown (?:(?:mysql|mariadb) )?(?:server )?host|UnknownHostException|host not found in upstream|can't resolve '|server can't find \S+: |failed to resolve '|couldn't resolve server|getaddrinfo for \S+ failed|` + lookupPart + `(?:dial|read) `)},
-	{unreachable, regexp.MustCompile(`(?i)connection refused|\bECONNREFUSED\b|actively refused|connect call failed|no route to host|\bEHOSTUNREACH\b|\bENETUNREACH\b|host is unreachable|network is unreachable|\bConnection to \S+ refused|couldn't connect to server|could not connect to server|can't connect to (?:mysql |mariadb )?server on|could not be established|:\d+ - no response$`)},
-	{timedOut, regexp.MustCompile(`(?i)i/o timeout|connection timed out|\bETIMEDOUT\b|timeout expired|connect timeout|connect timed out|timeout was reached|timed out\b|while waiting for connection|context deadline exceeded`)},
+	{nameTimeout, linePattern(lookupPart + `(?:(?:read|dial|write) (?:udp|tcp)[^\n]{0,300}: )?i/o timeout|(?i:no servers could be reached|communications error to \S+: timed out|\bresolving timed out)|\bquery\w+ ETIMEOUT`)},
+	{nameUnknown, linePattern(`(?i)\bno such host\b|\bENOTFOUND\b|name or service not known|name does not resolve|no address associated with hostname|nodename nor servname|\bnxdomain\b`)},
+	{nameFailed, linePattern(`(?i)bad address '|temporary failure in name resolution|\bEAI_AGAIN\b|\bESERVFAIL\b|server misbehaving|could not translate host name|(?:could not|unable to) resolve host|unknown (?:(?:mysql|mariadb) )?(?:server )?host|UnknownHostException|host not found in upstream|can't resolve '|server can't find \S+: |failed to resolve '|couldn't resolve server|getaddrinfo for \S+ failed|` + lookupPart + `(?:dial|read) `)},
+	{unreachable, linePattern(`(?i)connection refused|\bECONNREFUSED\b|actively refused|connect call failed|no route to host|\bEHOSTUNREACH\b|\bENETUNREACH\b|host is unreachable|network is unreachable|\bConnection to \S+ refused|couldn't connect to server|could not connect to server|can't connect to (?:mysql |mariadb )?server on|could not be established|:\d+ - no response$`)},
+	{timedOut, linePattern(`(?i)i/o timeout|connection timed out|\bETIMEDOUT\b|timeout expired|connect timeout|connect timed out|timeout was reached|timed out\b|while waiting for connection|context deadline exceeded`)},
 }
 
 // connectedBefore are time-outs of a connection that stood.
-var connectedBefore = regexp.MustCompile(`(?i)read timed out|awaiting headers|read timeout|sockettimeoutexception: read`)
+var connectedBefore = linePattern(`(?i)read timed out|awaiting headers|read timeout|sockettimeoutexception: read`)

@@ -1,7 +1,9 @@
 package diagnose
 
 import (
+	"path"
 	"regexp"
+	"strings"
 
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/redact"
@@ -26,6 +28,44 @@ var untrusted = []*regexp.Regexp{
 }
 
 var certificateFile = regexp.MustCompile(`(/[^\s"'‘’:,;()\[\]=]+\.(?:crt|pem|cer|cert|p12|jks))\b`)
+
+var (
+	// certificateField is a field of a structured line that names the program's
+	// own certificate. A client's and an authority's go by other names.
+	certificateField = regexp.MustCompile(`(?i)(?:^|[\s{,])"?((?:(?:tls|ssl|server|serving)[_.-]?)?(?:cert|certificate|crt)(?:[_.-]?(?:file|path))?|file|path)"?\s*[:=]\s*"?` + filePattern)
+	// outOfDate is what a program can find wrong with a certificate of its own.
+	outOfDate = regexp.MustCompile(`(?i)\bcertificate (?:has |is )?(?:expired|not yet valid)\b|\bexpired certificate\b|\bCertificate(?:Expired|NotYetValid)Exception: |\bCERT_(?:HAS_EXPIRED|NOT_YET_VALID)\b`)
+	// otherSide marks a certificate that somebody else showed.
+	otherSide   = regexp.MustCompile(`(?i)tls: failed to verify certificate|\bremote error: |://|\bhandshake\b|\bdial(?:ing)?\b|\b(?:client|peer|upstream)\b|\bconnect(?:ing|ion)?\b|(?:^|[\s{,])"?(?:peer|remote|remote_addr|upstream|endpoint|url|target|host|server|server_name|broker)"?[:=]`)
+	quotedWords = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+)
+
+// ownCertificate is the file that a structured line names beside its message as
+// the certificate that is out of date; empty where it names none, or several,
+// or speaks of the other side's certificate.
+func ownCertificate(raw string) string {
+	if !outOfDate.MatchString(raw) || otherSide.MatchString(raw) {
+		return ""
+	}
+	fields := quotedWords.ReplaceAllStringFunc(raw, func(q string) string {
+		if isPhrase(q) {
+			return `"…"`
+		}
+		return q
+	})
+	named := ""
+	for _, m := range certificateField.FindAllStringSubmatch(fields, 4) {
+		general := strings.EqualFold(m[1], "file") || strings.EqualFold(m[1], "path")
+		if general && !certificateFile.MatchString(m[2]) || path.Clean(m[2]) == path.Clean(named) {
+			continue
+		}
+		if named != "" {
+			return ""
+		}
+		named = m[2]
+	}
+	return named
+}
 
 // readCertificate reads whether a program gives up for a certificate, and of
 // which file.

@@ -12,21 +12,7 @@ import (
 // no other node is one that it could ever go to: the taints and labels of these
 // are not what is wrong.
 func (l *look) cordoned(pod *corev1.Pod, refusals []refusal) *corev1.Node {
-	told := false
-	for _, r := range refusals {
-		n := filterOf(r.reason)
-		if n < 0 {
-			return nil
-		}
-		switch filters[n].cause {
-		case incident.NodeCordoned:
-			told = true
-		case incident.TaintNotTolerated, incident.NodeSelectorMismatch:
-		default:
-			return nil
-		}
-	}
-	if !told || l.firstNode(func(n *corev1.Node) bool { return !n.Spec.Unschedulable && admits(pod, n) }) != nil {
+	if !kept(refusals, incident.NodeCordoned) || l.firstNode(func(n *corev1.Node) bool { return !n.Spec.Unschedulable && admits(pod, n) }) != nil {
 		return nil
 	}
 	return l.firstNode(func(n *corev1.Node) bool { return n.Spec.Unschedulable && admits(pod, n) })

@@ -36,7 +36,7 @@ func tainted(key string) func(*corev1.Node) {
 	return func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: key, Effect: corev1.TaintEffectNoSchedule}} }
 }
 
-func TestACordonIsBlamedWhereOnlyTheCordonedNodeWouldFit(t *testing.T) {
+func TestANodeIsBlamedWhereOnlyItWouldFit(t *testing.T) {
 	const from = "insufficient-memory"
 	ssd := func(n *corev1.Node) { n.Labels["disk"] = "ssd" }
 	wantsSSD := func(change func(*kube.Snapshot)) func(*kube.Snapshot) {
@@ -66,6 +66,31 @@ func TestACordonIsBlamedWhereOnlyTheCordonedNodeWouldFit(t *testing.T) {
 		{"the scheduler has not seen the cordon", clusterOf("0/2 nodes are available: 2 node(s) had untolerated taint(s).",
 			node("n1", tainted("dedicated")), node("n2", isCordoned)), incident.TaintNotTolerated, "Deployment/web"},
 		{"the cordon is over", clusterOf("0/1 nodes are available: 1 node(s) were unschedulable.", node("n1", nil)), incident.Unknown, "Deployment/web"},
+		{"a well node has come since", clusterOf("0/2 nodes are available: 2 node(s) had untolerated taint(s).",
+			node("n1", nil), node("n2", tainted(corev1.TaintNodeDiskPressure))), incident.Unknown, "Deployment/web"},
+		{"the only worker is lost", clusterOf("0/2 nodes are available: 2 node(s) had untolerated taint(s).",
+			node("control", tainted("node-role.kubernetes.io/control-plane")), node("worker", tainted(corev1.TaintNodeNotReady))), incident.NodeNotReady, "Node/worker"},
+		{"the only node with the label has a full disk", wantsSSD(clusterOf("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s).",
+			node("n1", nil), node("n2", func(n *corev1.Node) { tainted(corev1.TaintNodeDiskPressure)(n); ssd(n) }))), incident.NodeDiskPressure, "Node/n2"},
+		{"the only node with the label is lost", wantsSSD(clusterOf("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s).",
+			node("n1", nil), node("n2", func(n *corev1.Node) { tainted(corev1.TaintNodeUnreachable)(n); ssd(n) }))), incident.NodeNotReady, "Node/n2"},
+		{"the only node with the label is lost and cordoned", wantsSSD(clusterOf("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) were unschedulable.",
+			node("n1", nil), node("n2", func(n *corev1.Node) { tainted(corev1.TaintNodeUnreachable)(n); isCordoned(n); ssd(n) }))), incident.NodeNotReady, "Node/n2"},
+		{"a full disk on a node without the label", wantsSSD(clusterOf("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s).",
+			node("n1", nil), node("n2", tainted(corev1.TaintNodeDiskPressure)))), incident.NodeSelectorMismatch, "Deployment/web"},
+		{"a full disk on a node for others", clusterOf("0/1 nodes are available: 1 node(s) had untolerated taint(s).",
+			node("n1", func(n *corev1.Node) {
+				tainted(corev1.TaintNodeDiskPressure)(n)
+				n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: "dedicated", Effect: corev1.TaintEffectNoSchedule})
+			})), incident.TaintNotTolerated, "Deployment/web"},
+		{"a full disk, and well nodes that are full", clusterOf("0/2 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s).",
+			node("n1", nil), node("n2", tainted(corev1.TaintNodeDiskPressure))), incident.InsufficientMemory, "Deployment/web"},
+		{"the only node with the label is for others", wantsSSD(clusterOf("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s).",
+			node("n1", nil), node("n2", func(n *corev1.Node) { tainted("gpu")(n); ssd(n) }))), incident.TaintNotTolerated, "Deployment/web"},
+		{"a node was given the label since", wantsSSD(clusterOf("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+			node("n1", ssd))), incident.Unknown, "Deployment/web"},
+		{"the disk has room again", wantsSSD(clusterOf("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s).",
+			node("n1", nil), node("n2", ssd))), incident.Unknown, "Deployment/web"},
 		{"the taint is gone by now", clusterOf("0/2 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable.",
 			node("n1", nil), node("n2", isCordoned)), incident.Unknown, "Deployment/web"},
 		{"a reason that nobody here knows", clusterOf("0/2 nodes are available: 1 Insufficient memory, 1 node(s) didn't match pod affinity rules.", node("n1", nil), node("n2", nil)), incident.Unknown, "Deployment/web"},

@@ -33,6 +33,7 @@ func younger(age time.Duration) func(*kube.Snapshot) {
 func TestWhatWaitsShortlyIsToldOnlyIfItIsProven(t *testing.T) {
 	for name, cause := range map[string]incident.Cause{
 		"scheduler-missing": incident.SchedulerMissing, "init-container-waiting": incident.InitContainerWaiting,
+		"volume-mount-multi-attach": incident.VolumeMountFailed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if f := captured(t, name, younger(40*time.Second)); f.Diagnosis.Cause != cause || !f.Settling {

@@ -19,6 +19,11 @@ func admits(p *corev1.Pod, n *corev1.Node) bool {
 			return false
 		}
 	}
+	return labelsFit(p, n)
+}
+
+// labelsFit reports whether a node is one of those that a pod asks for.
+func labelsFit(p *corev1.Pod, n *corev1.Node) bool {
 	if !labels.SelectorFromSet(p.Spec.NodeSelector).Matches(labels.Set(n.Labels)) {
 		return false
 	}

@@ -54,14 +54,14 @@ type capturedLog struct {
 	Text      string `json:"text"`
 }
 
-func readWant(t *testing.T, dir string) want {
+func readWant(t testing.TB, dir string) want {
 	t.Helper()
 	var w want
 	readYAML(t, filepath.Join(dir, "want.yaml"), &w)
 	return w
 }
 
-func readYAML(t *testing.T, file string, into any) {
+func readYAML(t testing.TB, file string, into any) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {

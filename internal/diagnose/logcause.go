@@ -20,7 +20,8 @@ import (
 //   - An error further up decides only if the last one repeats it as its reason:
 //     it names the same file, or trouble of the same kind.
 //   - In a container that runs and is not ready, nothing has ended. There the
-//     error must come again and again, or stand last, and be the only one.
+//     error must come again and again, or stand last, and be the only one but
+//     for the exception that its own entry ends with each time.
 //   - Names and phrases inside quotation marks are somebody else's words, unless
 //     the quotation is the message of a structured line.
 //
@@ -64,6 +65,9 @@ func readReason(raw string) (r reason, ok bool) {
 			line = spoken(raw)
 		}
 		if r, ok = reader.read(line); ok {
+			if r.cause == incident.CertificateInvalid && r.path == "" {
+				r.path = ownCertificate(raw)
+			}
 			return r, !ownService(raw, r.cause)
 		}
 	}
@@ -99,12 +103,13 @@ const maxAfter = 12
 // that nothing has ended.
 func lastReason(lines []redact.Text, running bool) (d decided, ok bool) {
 	later, other := -1, 0
+	passed := wrapped(lines, running)
 	for n := len(lines) - 1; n >= 0; n-- {
 		raw := lines[n].String()
 		if !running && other > maxAfter {
 			break
 		}
-		if isMild(raw) {
+		if isMild(raw) || passed[n] {
 			other++
 			continue
 		}

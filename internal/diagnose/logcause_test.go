@@ -90,6 +90,17 @@ func TestLinesGiveTheirReason(t *testing.T) {
 		{`Get "https://x": x509: certificate signed by unknown authority`, cert, ""},
 		{`ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1007)`, cert, ""},
 		{`serving /etc/tls/tls.crt: x509: certificate has expired or is not yet valid: current time 2026`, cert, "/etc/tls/tls.crt"},
+		{`level=ERROR msg="refusing to serve" cert=/etc/tls/tls.crt err="x509: certificate has expired or is not yet valid: current time 2026"`, cert, "/etc/tls/tls.crt"},
+		{`{"level":"error","msg":"x509: certificate has expired or is not yet valid","certFile":"/etc/tls/tls.crt","keyFile":"/etc/tls/tls.key"}`, cert, "/etc/tls/tls.crt"},
+		{`level=error file=/etc/tls/server.pem msg="certificate has expired"`, cert, "/etc/tls/server.pem"},
+		{`level=error file=/app/main.go msg="certificate has expired"`, cert, ""},
+		{`level=error ca=/etc/tls/ca.crt client_cert=/etc/tls/me.crt msg="certificate has expired"`, cert, ""},
+		{`level=error cert=/etc/a/tls.crt tls_cert=/etc/b/tls.crt msg="certificate has expired"`, cert, ""},
+		{`level=error note="see cert=/etc/tls/tls.crt there" msg="certificate has expired"`, cert, ""},
+		{`level=error cert=/etc/tls/tls.crt err="tls: failed to verify certificate: x509: certificate has expired or is not yet valid"`, cert, ""},
+		{`level=error cert=/etc/tls/tls.crt err="Get \"https://api\": x509: certificate has expired or is not yet valid"`, cert, ""},
+		{`level=error cert=/etc/tls/tls.crt endpoint=api:443 err="x509: certificate has expired or is not yet valid"`, cert, ""},
+		{`level=error cert=/etc/tls/tls.crt err="x509: certificate signed by unknown authority"`, cert, ""},
 		{`http: TLS handshake error from 10.0.0.1:53412: remote error: tls: bad certificate`, "", ""},
 		// those who come too often
 		{`ERROR:  deadlock detected`, incident.DatabaseDeadlock, ""},
@@ -179,6 +190,10 @@ func TestTheLastErrorBeforeTheEndDecides(t *testing.T) {
 		{"PostgreSQL explains itself", "ERROR:  deadlock detected\nDETAIL:  Process 7 waits for ShareLock on transaction 1002; blocked by process 9.\nHINT:  See server log for query details.", incident.DatabaseDeadlock},
 		{"an unset variable last", "ERROR open /data/x: permission denied\nsh: DB_HOST: parameter not set", ""},
 		{"a refused connection last", "ERROR open /data/x: permission denied\nERROR dial tcp 10.0.0.1:5432: connect: connection refused", ""},
+		{"the last of several attempts", "ERROR open /data/x: permission denied\n    at x (node:fs:1)\nMaxRetriesPerRequestError: Reached the max retries per request limit (which is 20). Refer to \"maxRetriesPerRequest\" option for details.", incident.FilesystemPermissionDenied},
+		{"attempts at something else", "ERROR open /data/x: permission denied\nERROR: max retries reached for today's price list", ""},
+		{"a limit of something else", "ERROR open /data/x: permission denied\nERROR: request limit exceeded", ""},
+		{"an exception below its error", "2026-11-20 10:00:00 ERROR open /data/x: permission denied\nshop.StartError: no price list\n2026-11-20 10:00:01 ERROR open /data/x: permission denied\nshop.StartError: no price list", ""},
 		{"nothing", "", ""},
 	} {
 		d, ok := lastReason(lines(c.log), false)
@@ -190,15 +205,29 @@ func TestTheLastErrorBeforeTheEndDecides(t *testing.T) {
 
 func TestARunningProgramMustInsist(t *testing.T) {
 	const rejected = "ERROR: FATAL: password authentication failed for user \"shop\"\n"
+	const (
+		entry = "2026-11-20T10:00:00.000Z ERROR 1 --- [x] : HikariPool-1 - Connection is not available, request timed out after 30000ms (total=10, active=10)\n"
+		wraps = "shop.TransactionException: Could not open a transaction\n"
+	)
 	for name, c := range map[string]struct {
 		log  string
 		want bool
 	}{
-		"again and again":        {"listening on :8080\n" + rejected + "GET /healthz\n" + rejected + "GET /healthz", true},
-		"as its last word":       {"listening on :8080\n" + rejected, true},
-		"once, and it went on":   {"listening on :8080\n" + rejected + "connected\nserved 3 requests", false},
-		"among errors of others": {rejected + "ERROR: no price list\n" + rejected, false},
-		"as a warning":           {"WARN " + rejected + "WARN " + rejected, false},
+		"with the exception of its entry":     {entry + wraps + "2026-11-20T10:00:01Z  WARN x\n" + entry + "\tat x(y)\n" + wraps, true},
+		"the first entry is cut":              {wraps + entry + wraps + entry + wraps, true},
+		"with the exception once":             {entry + entry + wraps, false},
+		"the exception comes alone, too":      {entry + wraps + entry + wraps + "2026-11-20T10:00:01Z INFO x\n" + wraps, false},
+		"the exception came alone first":      {"2026-11-20T10:00:01Z INFO x\n" + wraps + entry + wraps + entry + wraps, false},
+		"the exception of another reason":     {entry + wraps + "2026-11-20T10:00:00Z " + rejected + wraps + entry + wraps, false},
+		"an exception with a time of its own": {strings.Repeat(entry+"2026-11-20T10:00:00Z ERROR "+wraps, 2), false},
+		"an error, and no exception":          {strings.Repeat(entry+"ERROR no price list\n", 2), false},
+		"an exception that names its trouble": {strings.Repeat(entry+"shop.CallError: connection refused\n", 2), false},
+		"below a line without a time":         {strings.Repeat(rejected+wraps, 2), false},
+		"again and again":                     {"listening on :8080\n" + rejected + "GET /healthz\n" + rejected + "GET /healthz", true},
+		"as its last word":                    {"listening on :8080\n" + rejected, true},
+		"once, and it went on":                {"listening on :8080\n" + rejected + "connected\nserved 3 requests", false},
+		"among errors of others":              {rejected + "ERROR: no price list\n" + rejected, false},
+		"as a warning":                        {"WARN " + rejected + "WARN " + rejected, false},
 	} {
 		l := lines(c.log)
 		d, ok := lastReason(l, true)

@@ -68,12 +68,12 @@ func (l *look) probeIsWrong(f fault) bool {
 // insists reports whether lines hold d's error alone, and more than once or as
 // the last word.
 func insists(lines []redact.Text, d decided) bool {
-	times := 0
+	times, passed := 0, wrapped(lines, true)
 	for n, line := range lines {
 		raw := line.String()
 		r, ok := readReason(raw)
 		switch {
-		case isMild(raw):
+		case isMild(raw) || passed[n]:
 		case ok && r == d.reason:
 			times++
 		case n != d.later && fails(raw) && !continues(raw) && !closes(spoken(raw)):

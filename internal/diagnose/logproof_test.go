@@ -246,6 +246,13 @@ func TestGrowthInTheLogTellsALeakFromALowLimit(t *testing.T) {
 		{"up and down", "heap used: 10M\nheap used: 24M\nheap used: 12M\nheap used: 25M\nheap used: 30M\nheap used: 31M", time.Minute, incident.OOMKilled},
 		{"hardly any growth", "heap used: 100M\nheap used: 101M\nheap used: 102M\nheap used: 103M", time.Minute, incident.OOMKilled},
 		{"numbers of something else", "served 1\nserved 2\nserved 3\nserved 4", time.Minute, incident.OOMKilled},
+		{"keys with the unit", rising(`{"level":"info","msg":"memstats","uptime_s":%d,"heap_alloc_mb":%d,"subscriptions":7000}`), time.Minute, incident.MemoryLeak},
+		{"keys in camel case", rising(`level=info seq=%d heapUsedMB=%d`), time.Minute, incident.MemoryLeak},
+		{"all that was ever allocated", rising(`{"n":%d,"total_alloc_mb":%d}`), time.Minute, incident.OOMKilled},
+		{"a limit", rising(`{"n":%d,"heap_limit_mb":%d}`), time.Minute, incident.OOMKilled},
+		{"a count of objects", rising(`{"n":%d,"heap_objects":%d}`), time.Minute, incident.OOMKilled},
+		{"units in keys", "heap_kb=900\nheap_kb=1500\nheap_mb=3\nheap_mb=4", time.Minute, incident.MemoryLeak},
+		{"units in keys, and a fall", "heap_mb=3\nheap_mb=4\nheap_kb=1500\nheap_kb=1900\nheap_kb=2900", time.Minute, incident.OOMKilled},
 		{"units", `{"rss":"900KiB"}` + "\n" + `{"rss":"1.5MiB"}` + "\n" + `{"rss":"200MiB"}` + "\n" + `{"rss":"1GiB"}`, time.Minute, incident.MemoryLeak},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -258,6 +265,15 @@ func TestGrowthInTheLogTellsALeakFromALowLimit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rising is a log of five readings, each above the one before.
+func rising(line string) string {
+	var log []string
+	for n := 1; n <= 5; n++ {
+		log = append(log, fmt.Sprintf(line, n, 10*n))
+	}
+	return strings.Join(log, "\n")
 }
 
 // ranFor sets how long the last run took, how many ended, and how long they
@@ -313,6 +329,12 @@ func TestAVariableSetTwiceIsBlamedOnlyIfTheLogFindsFaultWithIt(t *testing.T) {
 	env := func(list ...corev1.EnvVar) func(*kube.Snapshot) {
 		return pods(func(p *corev1.Pod) { p.Spec.Containers[0].Env = list })
 	}
+	redis := func(won, lost string) func(*kube.Snapshot) {
+		return env(corev1.EnvVar{Name: "REDIS_HOST", Value: lost}, corev1.EnvVar{Name: "REDIS_HOST", Value: won})
+	}
+	const refused = "[ioredis] Unhandled error event: Error: connect ECONNREFUSED 127.0.0.1:6379\n" +
+		"    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1607:16)\n" +
+		"MaxRetriesPerRequestError: Reached the max retries per request limit (which is 20)."
 	for _, c := range []struct {
 		name, log string
 		change    func(*kube.Snapshot)
@@ -329,6 +351,29 @@ func TestAVariableSetTwiceIsBlamedOnlyIfTheLogFindsFaultWithIt(t *testing.T) {
 		{"env twice, one value", "FATAL: HOST is not valid", env(corev1.EnvVar{Name: "HOST", Value: "db"}, corev1.EnvVar{Name: "HOST", Value: "db"}), false},
 		{"env twice, two values", "FATAL: HOST is not valid", env(corev1.EnvVar{Name: "HOST", Value: "db"}, corev1.EnvVar{Name: "HOST", Value: "dbb"}), true},
 		{"its own address refuses", "ERROR: dial tcp 127.0.0.1:5432: connect: connection refused", env(corev1.EnvVar{Name: "SHOP_MODE", Value: "127.0.0.1:5432"}), true},
+		{"its own address by another name", refused, redis("localhost", "eu"), true},
+		{"its own address, which a line above ties to the variable", "redis at localhost:6379\nError: connect ECONNREFUSED 127.0.0.1:6379", redis("localhost", "eu"), true},
+		{"a port that nothing ties to the variable", "Error: connect ECONNREFUSED 127.0.0.1:6379", redis("localhost", "eu"), false},
+		{"a line above about another port", "redis at localhost:6380\nError: connect ECONNREFUSED 127.0.0.1:6379", redis("localhost", "eu"), false},
+		{"its own address on another port", refused, redis("redis://localhost:6380", "eu"), false},
+		{"another host refuses", "[ioredis] Error: connect ECONNREFUSED 10.0.0.1:6379", redis("localhost", "eu"), false},
+		{"the variable of another peer", refused, env(corev1.EnvVar{Name: "METRICS_HOST", Value: "eu"}, corev1.EnvVar{Name: "METRICS_HOST", Value: "localhost"}), false},
+		{"the loser is its own address", refused, redis("eu", "localhost"), false},
+		{"another container may listen", refused, func(s *kube.Snapshot) {
+			redis("localhost", "eu")(s)
+			pods(func(p *corev1.Pod) { p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "proxy"}) })(s)
+		}, false},
+		{"a sidecar may listen", refused, func(s *kube.Snapshot) {
+			redis("localhost", "eu")(s)
+			always := corev1.ContainerRestartPolicyAlways
+			pods(func(p *corev1.Pod) {
+				p.Spec.InitContainers = []corev1.Container{{Name: "proxy", RestartPolicy: &always}}
+			})(s)
+		}, false},
+		{"the node may listen", refused, func(s *kube.Snapshot) {
+			redis("localhost", "eu")(s)
+			pods(func(p *corev1.Pod) { p.Spec.HostNetwork = true })(s)
+		}, false},
 		{"a Service that is there refuses", "ERROR: cannot reach cache:6379: connection refused", func(s *kube.Snapshot) {
 			env(corev1.EnvVar{Name: "SHOP_MODE", Value: "cache:6379"})(s)
 			service("cache")(s)
@@ -443,6 +488,8 @@ func FuzzReason(f *testing.F) {
 		lastFault([]redact.Text{text(line)})
 		parseEphemeral(line)
 		hostOf(line)
+		fault{pod: &corev1.Pod{}}.refusedByItself([]redact.Text{text(line)}, line, "REDIS_HOST", line)
+		wrapped([]redact.Text{text(line), text(line), text(line)}, true)
 		findsFaultWith(line, "x")
 	})
 }

@@ -19,6 +19,9 @@ var (
 // one, and of any the words without its quotations. A quotation without a blank
 // is a name and stays.
 func spoken(raw string) string {
+	if !strings.ContainsAny(raw, `"'`) {
+		return raw
+	}
 	line := raw
 	if found := saidIn.FindAllStringSubmatch(raw, 4); found != nil {
 		parts := make([]string, 0, len(found)+1)
@@ -78,8 +81,16 @@ func wordSet(words string) map[string]bool {
 	return set
 }
 
+// retriesOver says that the last attempt has failed, and not in what: whatever
+// was tried stands above.
+var retriesOver = regexp.MustCompile(`(?i)^(?:[\w.$]*(?:error|exception|fatal|panic)[\w.$]*: )?(?:(?:reached )?(?:the )?max(?:imum)?(?: number of)? (?:retries|retry attempts|attempts)(?: per request)?(?: limit)?(?: reached| exceeded| exhausted)?|retr(?:y|ies)(?: limit| attempts)? (?:reached|exceeded|exhausted))` +
+	`(?: \(which is \d+\)|: \d+/\d+)?\.?(?: Refer to "\w+" option for details\.)?$`)
+
 // closes reports whether a line says nothing but that the program ends.
 func closes(line string) bool {
+	if retriesOver.MatchString(line) {
+		return true
+	}
 	words := 0
 	for word := range strings.FieldsFuncSeq(strings.ToLower(line), func(r rune) bool { return (r < 'a' || r > 'z') && r < 0x80 }) {
 		if !closingWords[word] {
@@ -90,8 +101,13 @@ func closes(line string) bool {
 	return words > 0
 }
 
-var works = regexp.MustCompile(`(?i)\b(?:listening on|serving (?:on|at|http)|accepting connections|ready to accept|started in \d|is up and running)\b|" (?:200|201|204|304) \d`)
+var (
+	works  = linePattern(`(?i)\b(?:listening on|serving (?:on|at|http)|accepting connections|ready to accept|started in \d|is up and running)\b`)
+	served = regexp.MustCompile(`" (?:200|201|204|304) \d`) // an access log
+)
 
 // worksOn reports whether a program that says this has gone to work: what it
 // complained of before did not stop it.
-func worksOn(raw string) bool { return works.MatchString(raw) || parseListen(raw) != 0 }
+func worksOn(raw string) bool {
+	return works.MatchString(raw) || served.MatchString(raw) || parseListen(raw) != 0
+}

@@ -23,6 +23,7 @@ type look struct {
 	pods     []*corev1.Pod  // those that are not being deleted
 	faulty   map[string]int // pods with a fault, by the UID of their owner
 	evidence collector
+	waited   map[waiter][]waiting // see waits
 }
 
 // fault is one symptom of one object. pod and what follows it are nil where
@@ -38,7 +39,7 @@ type fault struct {
 }
 
 func newLook(x *kube.Index, subject action.Ref, opts Options) *look {
-	l := &look{x: x, now: opts.Now, subject: x.Subject(subject), faulty: map[string]int{}}
+	l := &look{x: x, now: opts.Now, subject: x.Subject(subject), faulty: map[string]int{}, waited: map[waiter][]waiting{}}
 	l.top = x.Object(l.subject)
 	for _, p := range x.PodsOf(l.subject) {
 		if p.DeletionTimestamp == nil {

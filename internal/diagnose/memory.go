@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,7 +29,9 @@ const (
 )
 
 // memorySample finds a reading of the program's own memory.
-var memorySample = regexp.MustCompile(`(?i)\b((?:rss|resident|heap|mem(?:ory)?|alloc(?:ated)?)(?:[ _-]?(?:usage|used|size|inuse|in use|set size|alloc(?:ated)?|rss))?)"?\s*(?:is|now|at|[:=])?\s*"?(\d{1,15}(?:\.\d{1,3})?)\s*([kmg]i?b?|bytes?|b)?\b`)
+// The unit stands behind the number or, in the keys of structured lines, in the
+// name.
+var memorySample = regexp.MustCompile(`(?i)\b((?:process_|used_)?(?:rss|resident|heap|mem(?:ory)?|alloc(?:ated)?)(?:[ _-]?(?:usage|used|size|inuse|in use|set size|alloc(?:ated)?|rss|memory))?)(?:[ _-]?\(?(bytes|[kmg]i?b)\)?)?"?\s*(?:is|now|at|[:=])?\s*"?(\d{1,15}(?:\.\d{1,3})?)\s*([kmg]i?b?|bytes?|b)?\b`)
 
 // parseMemory reads what a line says of the program's memory: under which name,
 // and how much in bytes.
@@ -37,11 +40,11 @@ func parseMemory(line string) (name string, bytes float64, ok bool) {
 	if m == nil {
 		return "", 0, false
 	}
-	n, err := strconv.ParseFloat(m[2], 64)
+	n, err := strconv.ParseFloat(m[3], 64)
 	if err != nil {
 		return "", 0, false
 	}
-	switch strings.ToLower(m[3] + " ")[0] {
+	switch strings.ToLower(cmp.Or(m[4], m[2], " "))[0] {
 	case 'k':
 		n *= 1 << 10
 	case 'm':

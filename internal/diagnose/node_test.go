@@ -49,8 +49,8 @@ func TestNodesAreBlamedBeforePods(t *testing.T) {
 		root, says string
 	}{
 		{"a taint that somebody set", "insufficient-memory", refused(untolerated, taint("dedicated", "gpu")), incident.TaintNotTolerated, "Deployment/web", "dedicated=gpu:NoSchedule"},
-		{"a taint that a lost node carries", "insufficient-memory", refused(untolerated, taint(corev1.TaintNodeNotReady, "")), incident.NodeNotReady, "Node/node1", "node1"},
-		{"a taint that a full disk brings", "insufficient-memory", refused(untolerated, taint(corev1.TaintNodeDiskPressure, "")), incident.NodeDiskPressure, "Node/node1", "node1"},
+		{"a taint that a lost node carries", "insufficient-memory", refused(untolerated, tainted(corev1.TaintNodeNotReady)), incident.NodeNotReady, "Node/node1", "node1"},
+		{"a taint that a full disk brings", "insufficient-memory", refused(untolerated, tainted(corev1.TaintNodeDiskPressure)), incident.NodeDiskPressure, "Node/node1", "node1"},
 		{"a cordoned node", "insufficient-memory", refused("0/1 nodes are available: 1 node(s) were unschedulable.", func(n *corev1.Node) { n.Spec.Unschedulable = true }), incident.NodeCordoned, "Node/node1", "cordoned"},
 		{"a pod on a lost node", "readiness-probe-failing", func(s *kube.Snapshot) { condition(s, corev1.NodeReady, corev1.ConditionUnknown) }, incident.NodeNotReady, "Node/node1", "is not ready"},
 		{"an evicted pod on a full node", "healthy", func(s *kube.Snapshot) {

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -68,16 +69,19 @@ func (l *look) beyond(pod *corev1.Pod, name corev1.ResourceName) (want, most res
 	return want, most, true
 }
 
-// tainted tells a taint that someone set from one that a sick node carries. The
-// scheduler does not name the taint; the nodes do.
+// tainted names the taint, which the scheduler does not: the nodes that the pod
+// asks for do.
 func (l *look) tainted(f fault, p proof) (proof, bool) {
 	p.cause = incident.TaintNotTolerated
 	p.summary = redact.Sprintf("%s cannot be placed: it tolerates the taints of no node that would fit", refText(l.subject))
 	ordinary := false
 	for _, n := range l.x.Nodes {
 		for i := range n.Spec.Taints {
+			if !labelsFit(f.pod, n) {
+				break
+			}
 			t := &n.Spec.Taints[i]
-			if t.Effect == corev1.TaintEffectPreferNoSchedule || tolerates(f.pod, t) {
+			if t.Effect == corev1.TaintEffectPreferNoSchedule || slices.Contains(sickTaints, t.Key) || tolerates(f.pod, t) {
 				continue
 			}
 			if ordinaryTaint(t) {
@@ -85,16 +89,6 @@ func (l *look) tainted(f fault, p proof) (proof, bool) {
 				continue
 			}
 			node := kube.RefOf(n)
-			switch t.Key {
-			case corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable:
-				p.cause, p.root = incident.NodeNotReady, node
-				p.summary = redact.Sprintf("%s cannot be placed: %s is not ready", refText(l.subject), refText(node))
-				return p, true
-			case corev1.TaintNodeDiskPressure, corev1.TaintNodeMemoryPressure, corev1.TaintNodePIDPressure:
-				p.cause, p.root = pressureCause(t.Key), node
-				p.summary = redact.Sprintf("%s cannot be placed: %s is under pressure (%s)", refText(l.subject), refText(node), text(t.Key))
-				return p, true
-			}
 			p.cites = append(p.cites, l.evidence.add("status", node, redact.Literal("taint"), text(t.ToString()), l.x.Taken))
 			p.summary = redact.Sprintf("%s cannot be placed: it does not tolerate the taint %s of %s",
 				refText(l.subject), text(t.ToString()), refText(node))

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,6 +93,12 @@ func (l *look) proveProbe(f fault, probe *corev1.Probe, otherwise incident.Cause
 	kind := text(f.symptom.Class)
 	spec := l.evidence.add("spec", l.subject, redact.Sprintf("%s probe of container %s", kind, text(f.symptom.Container)), describeProbe(probe), l.x.Taken)
 	wrong := l.wrongProbe(f, probe, failed)
+	if wrong.IsEmpty() && otherwise == incident.LivenessProbeFailing {
+		if early, ok := l.proveTooEarly(f, failed); ok {
+			early.cites = slices.Concat(p.cites, []string{spec}, early.cites)
+			return early, true
+		}
+	}
 	switch {
 	case !wrong.IsEmpty():
 		p.cause = incident.ProbeMisconfigured
@@ -176,7 +183,7 @@ func (l *look) servedPort(f fault, probed int32) int32 {
 	return declared
 }
 
-var listens = regexp.MustCompile(`(?i)\b(?:listen(?:ing|s)?|serv(?:ing|es)|started|running|bound|accepting connections)\b[^\n]{0,60}?(?:\bport(?:\(s\))?[ =:]+|(?:^|[^\d]):|\d\.\d{1,3}:|\]:)(\d{2,5})(?:[^\d:]|$)`)
+var listens = linePattern(`(?i)\b(?:listen(?:ing|s)?|serv(?:ing|es)|started|running|bound|accepting connections)\b[^\n]{0,60}?(?:\bport(?:\(s\))?[ =:]+|(?:^|[^\d]):|\d\.\d{1,3}:|\]:)(\d{2,5})(?:[^\d:]|$)`)
 
 // parseListen reads the port of a line that says where a server listens; 0 if
 // the line says no such thing.

@@ -128,6 +128,9 @@ func proveScheduling(l *look, f fault) (proof, bool) {
 	if !ok {
 		return proof{}, false
 	}
+	if n := l.sick(f.pod, refusals); n != nil {
+		return l.onSick(p, f.pod, n), true
+	}
 	if n := l.cordoned(f.pod, refusals); n != nil {
 		return l.onCordoned(p, n), true
 	}
@@ -167,6 +170,12 @@ func (l *look) scheduled(f fault, p proof, cause incident.Cause, last refusal, a
 	case incident.TaintNotTolerated:
 		return l.tainted(f, p)
 	case incident.NodeSelectorMismatch:
+		if l.firstNode(func(n *corev1.Node) bool { return labelsFit(f.pod, n) }) != nil {
+			if !kept(all, incident.TaintNotTolerated) {
+				return proof{}, false // it has come, or was labelled, since
+			}
+			return l.tainted(f, p) // the other nodes are not meant
+		}
 		if len(f.pod.Spec.NodeSelector) == 0 {
 			p.cause = incident.NodeAffinityMismatch
 			p.summary = redact.Sprintf("%s cannot be placed: no node fits its node affinity", who)

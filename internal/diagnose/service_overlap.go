@@ -28,7 +28,8 @@ const maxSharers = 4
 // overlapOf finds two workloads that answer to one selector by accident. By
 // design are: a headless Service, which lists the members of a group; a Service
 // that is named after none of them; and variants of one application, by their
-// names or by the image and command that they share.
+// names or by the image and command that they share. A worker of the same image
+// that serves nothing is no variant.
 func (l *look) overlapOf(svc *corev1.Service) (overlap, bool) {
 	if svc.Spec.ClusterIP == corev1.ClusterIPNone {
 		return overlap{}, false
@@ -71,11 +72,20 @@ func (l *look) accident(svc *corev1.Service, meant, other kube.Template) bool {
 	case elsewhere:
 		return true
 	case sharesImage(meant, other):
-		return named && !extends && l.hasOwnService(other)
+		return named && !extends && l.hasOwnService(other) || fits && l.worksBeside(svc, meant, other)
 	default:
 		// An application may move to another image under a longer name.
 		return named && (!extends || fits && !alike)
 	}
+}
+
+// worksBeside reports whether the other is a worker of the same image: it runs
+// another program, and nothing says that it takes requests.
+func (l *look) worksBeside(svc *corev1.Service, meant, other kube.Template) bool {
+	if len(meant.Pod.Spec.Containers) != 1 || len(other.Pod.Spec.Containers) != 1 || differByVersion(meant, other) {
+		return false
+	}
+	return otherProgram(&meant.Pod.Spec.Containers[0], &other.Pod.Spec.Containers[0]) && l.servesNothing(svc, other)
 }
 
 func nameOf(svc *corev1.Service) string { return serviceSuffix.ReplaceAllString(svc.Name, "") }

@@ -304,8 +304,46 @@ func TestTwoWorkloadsBehindAServiceAreAnAccidentOnlyWhereNamesAndProgramsDiffer(
 				}
 			}
 		}, ""},
-		"canary and stable": {func(s *kube.Snapshot) { deployed(s, "checkout", "cart-canary") }, ""},
-		"a longer name":     {func(s *kube.Snapshot) { deployed(s, "checkout", "cart-eu") }, ""},
+		"canary and stable":          {func(s *kube.Snapshot) { deployed(s, "checkout", "cart-canary") }, ""},
+		"a longer name":              {func(s *kube.Snapshot) { deployed(s, "checkout", "cart-eu") }, ""},
+		"a worker of the same image": {func(s *kube.Snapshot) { worker(s, "celery", "worker") }, incident.ServiceSelectorOverlap},
+		"a worker of the same image under a Service of another name": {func(s *kube.Snapshot) {
+			worker(s, "celery", "worker")
+			renamed(s, "orders")
+		}, incident.ServiceSelectorOverlap},
+		"a worker whose program differs in a word after a flag": {func(s *kube.Snapshot) { worker(s, "gunicorn", "--app", "other") }, ""},
+		"a worker that its image starts":                        {func(s *kube.Snapshot) { worker(s) }, ""},
+		"a server that declares no port":                        {func(s *kube.Snapshot) { worker(s, "uvicorn", "--port=8080") }, ""},
+		"a server whose port a variable gives": {func(s *kube.Snapshot) {
+			worker(s, "uvicorn")
+			spec(s, "checkout").Env = []corev1.EnvVar{{Name: "PORT", Value: "8080"}}
+		}, ""},
+		"another server on the same port": {func(s *kube.Snapshot) {
+			worker(s, "uvicorn")
+			spec(s, "checkout").Ports = []corev1.ContainerPort{{ContainerPort: 8080}}
+		}, ""},
+		"a server of which a probe tells": {func(s *kube.Snapshot) {
+			worker(s, "uvicorn")
+			spec(s, "checkout").LivenessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(9)}}}
+		}, ""},
+		"a server that says where it listens": {func(s *kube.Snapshot) {
+			worker(s, "uvicorn")
+			for _, p := range s.Pods {
+				if strings.HasPrefix(p.Name, "checkout-") {
+					s.Logs = append(s.Logs, logOf(p, "listening on port 8080"))
+				}
+			}
+		}, ""},
+		"a canary with another server": {func(s *kube.Snapshot) {
+			deployed(s, "checkout", "cart-canary")
+			worker(s, "uvicorn")
+		}, ""},
+		"another version with another server": {func(s *kube.Snapshot) {
+			worker(s, "uvicorn")
+			for _, d := range s.Deployments {
+				d.Spec.Template.Labels = map[string]string{"app": "shop", "version": d.Name}
+			}
+		}, ""},
 		"the same command": {func(s *kube.Snapshot) {
 			for _, d := range s.Deployments {
 				d.Spec.Template.Spec.Containers[0].Command = []string{"serve"}
@@ -353,6 +391,31 @@ func TestTwoWorkloadsBehindAServiceAreAnAccidentOnlyWhereNamesAndProgramsDiffer(
 		t.Run(name, func(t *testing.T) {
 			wantFault(t, "service-selector-overlap-twins", c.change, c.want)
 		})
+	}
+}
+
+func TestProgramsOfOneImageDifferByWhatTheyRun(t *testing.T) {
+	script := func(s string) []string { return []string{"/bin/sh", "-c", s} }
+	for _, c := range []struct {
+		name string
+		a, b corev1.Container
+		want bool
+	}{
+		{"server and worker", corev1.Container{Command: []string{"gunicorn", "app"}}, corev1.Container{Command: []string{"celery", "-A", "app"}}, true},
+		{"commands of one program", corev1.Container{Args: []string{"server"}}, corev1.Container{Args: []string{"worker"}}, true},
+		{"the last statements of scripts", corev1.Container{Command: script("mkdir -p /www && echo ok\nexec httpd -f -p 8080")}, corev1.Container{Command: script("exec sleep 86400")}, true},
+		{"scripts that differ before the program", corev1.Container{Command: script("A=1; exec /app serve\n")}, corev1.Container{Command: script("B=2; exec /app serve")}, false},
+		{"a script and a variable", corev1.Container{Command: script("exec $SERVER")}, corev1.Container{Command: script("exec $WORKER")}, false},
+		{"values of a flag", corev1.Container{Command: []string{"/app", "-region", "eu"}}, corev1.Container{Command: []string{"/app", "-region", "us"}}, false},
+		{"one more word", corev1.Container{Command: []string{"/app"}}, corev1.Container{Command: []string{"/app", "debug"}}, false},
+		{"the image's own program", corev1.Container{}, corev1.Container{Command: []string{"worker"}}, false},
+		{"arguments of different entry points", corev1.Container{Args: []string{"a"}}, corev1.Container{Command: []string{"b"}}, false},
+		{"nothing", corev1.Container{}, corev1.Container{}, false},
+		{"an empty script", corev1.Container{Command: script("")}, corev1.Container{Command: script("exec")}, false},
+	} {
+		if otherProgram(&c.a, &c.b) != c.want {
+			t.Errorf("%s: want %t", c.name, c.want)
+		}
 	}
 }
 
@@ -526,6 +589,28 @@ func tcpProbe(s *kube.Snapshot, port int32) {
 func unready(s *kube.Snapshot) {
 	for _, p := range s.Pods {
 		p.Status.Conditions = nil
+	}
+}
+
+// spec is the first container of a Deployment.
+func spec(s *kube.Snapshot, name string) *corev1.Container {
+	for _, d := range s.Deployments {
+		if d.Name == name {
+			return &d.Spec.Template.Spec.Containers[0]
+		}
+	}
+	return &corev1.Container{}
+}
+
+// worker makes the second Deployment one that declares nothing about requests,
+// beside a web server that no Service names.
+func worker(s *kube.Snapshot, command ...string) {
+	withoutSecond(s)
+	for _, d := range s.Deployments {
+		c := &d.Spec.Template.Spec.Containers[0]
+		if c.Command = []string{"gunicorn", "--app", "shop"}; d.Name != "cart" {
+			c.Command, c.Ports, c.ReadinessProbe = command, nil, nil
+		}
 	}
 }
 

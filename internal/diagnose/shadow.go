@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"net/netip"
 	"regexp"
 	"strings"
 
@@ -56,7 +55,7 @@ func proveShadow(l *look, f fault) (proof, bool) {
 	line := lines[at].String()
 	var name string
 	for n, list := range twice {
-		if l.faultsValue(line, n, list, f.pod.Namespace) && (name == "" || n < name) {
+		if l.faultsValue(f, lines, line, n, list) && (name == "" || n < name) {
 			name = n
 		}
 	}
@@ -94,17 +93,17 @@ func lastFault(lines []redact.Text) int {
 // twice. A host that exists is down for another cause, and one outside the
 // cluster may be. That a name of the cluster does not exist, while another value
 // was at hand, is the fault of who set it.
-func (l *look) faultsValue(line, name string, list []setting, namespace string) bool {
+func (l *look) faultsValue(f fault, lines []redact.Text, line, name string, list []setting) bool {
 	won, lost := list[len(list)-1], list[len(list)-2]
 	class := classOf(line).cause
 	unreachable := class == incident.DependencyUnavailable || class == incident.DNSFailure
 	telling := len(won.value) > 2 && won.value != "true" && won.value != "false"
 	named, valued := wordAt(line, name) >= 0, telling && wordAt(line, won.value) >= 0
-	switch host := hostOf(won.value); {
+	switch host, namespace := hostOf(won.value), f.pod.Namespace; {
+	case unreachable && isLoopback(host):
+		return f.refusedByItself(lines, line, name, won.value) || named && f.alone()
 	case !named && !valued:
 		return false
-	case unreachable && isLoopback(host):
-		return true
 	case unreachable && l.x.ServiceByHost(namespace, host) != nil:
 		return false
 	case unreachable && l.x.ServiceByHost(namespace, hostOf(lost.value)) != nil:
@@ -115,27 +114,9 @@ func (l *look) faultsValue(line, name string, list []setting, namespace string) 
 	return findsFaultWith(line, name) || valued && findsFaultWith(line, won.value)
 }
 
-// hostOf is the host in an address such as http://db:5432/x.
-func hostOf(value string) string {
-	if _, rest, ok := strings.Cut(value, "://"); ok {
-		value = rest
-	}
-	value, _, _ = strings.Cut(value, "/")
-	if _, rest, ok := strings.Cut(value, "@"); ok {
-		value = rest
-	}
-	host, _, _ := strings.Cut(value, ":")
-	return host
-}
-
 // inCluster reports whether a host can only be the name of a Service.
 func inCluster(host string) bool {
 	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, ".svc.cluster.local")
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // wordAt is where a line holds word, and not as a part of a longer one; -1 if

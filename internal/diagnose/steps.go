@@ -74,7 +74,7 @@ func (l *look) causeSteps(p proof) []redact.Text {
 			redact.Sprintf("raise the limit: kubectl set resources %s -c %s --limits=memory=SIZE -n %s", subject, container, ns), logs,
 		}
 	case incident.ProbeMisconfigured:
-		out = []redact.Text{redact.Sprintf("correct port and path of the probe in the manifest of %s", subject), describe}
+		out = []redact.Text{redact.Sprintf("correct port, path or delay of the probe in the manifest of %s; a slow start wants a startupProbe", subject), describe}
 	case incident.LivenessProbeFailing, incident.ReadinessProbeFailing, incident.StartupProbeFailing:
 		out = []redact.Text{
 			redact.Sprintf("read the log: kubectl logs %s -c %s -n %s", text(p.fault.object.Name), container, ns), describe,

@@ -1,10 +1,11 @@
 package diagnose
 
 import (
-	"regexp"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
 	"github.com/countersign-dev/countersign/internal/redact"
@@ -15,6 +16,13 @@ type waiting struct {
 	call call
 	peer peer
 	line redact.Text
+}
+
+// waiter is a container as one symptom shows it.
+type waiter struct {
+	pod       action.Ref
+	container string
+	symptom   kube.SymptomKind
 }
 
 // leastCalls is how often a program that still runs must have failed to reach a
@@ -28,6 +36,17 @@ func (l *look) waits(f fault) []waiting {
 	if f.pod == nil || f.container == nil {
 		return nil
 	}
+	// Several rules ask, and reading a log is what a look spends its time on.
+	asks := waiter{f.object, f.symptom.Container, f.symptom.Kind}
+	if known, ok := l.waited[asks]; ok {
+		return slices.Clone(known)
+	}
+	found := l.readWaits(f)
+	l.waited[asks] = found
+	return slices.Clone(found)
+}
+
+func (l *look) readWaits(f fault) []waiting {
 	switch t := termination(f); {
 	case f.symptom.Kind == kube.ProbeFailing:
 		return l.waitsIn(f.pod, l.probedLines(f), leastCalls)
@@ -85,13 +104,13 @@ func (l *look) waitsIn(pod *corev1.Pod, lines []redact.Text, least int) []waitin
 
 var (
 	// goesOn marks a failed call that its program can do without.
-	goesOn = regexp.MustCompile(`(?i)\b(?:continuing|going on|carry(?:ing)? on|fall(?:ing|s)? back|fallback|without it|ignor(?:ed|ing)|optional|skip(?:ped|ping)|degraded|disabl(?:ed|ing)|using default)\b`)
+	goesOn = linePattern(`(?i)\b(?:continuing|going on|carry(?:ing)? on|fall(?:ing|s)? back|fallback|without it|ignor(?:ed|ing)|optional|skip(?:ped|ping)|degraded|disabl(?:ed|ing)|using default)\b`)
 	// laterFailure begins what a program says of a failure of its own.
-	laterFailure = regexp.MustCompile(`^panic: |^fatal error: |^Exception in thread |^(?:[\w.]+\.)?\w+(?:Error|Exception)\b.{0,40}: |^Uncaught |^thread '.*' panicked at`)
-	reached      = regexp.MustCompile(`(?i)\b(?:re)?connected (?:to|successfully)\b|\bconnection (?:established|restored|successful)`)
-	notReached   = regexp.MustCompile(`(?i)\bnot (?:yet )?connected\b|\bno connection\b`)
+	laterFailure = linePattern(`^panic: |^fatal error: |^Exception in thread |^(?:[\w.]+\.)?\w+(?:Error|Exception)\b.{0,40}: |^Uncaught |^thread '.*' panicked at`)
+	reached      = linePattern(`(?i)\b(?:re)?connected (?:to|successfully)\b|\bconnection (?:established|restored|successful)`)
+	notReached   = linePattern(`(?i)\bnot (?:yet )?connected\b|\bno connection\b`)
 	// causedBy is how Python says that the next traceback follows from the last.
-	causedBy = regexp.MustCompile(`^(?:During handling of the above exception|The above exception was the direct cause)`)
+	causedBy = linePattern(`^(?:During handling of the above exception|The above exception was the direct cause)`)
 )
 
 // overtakes reports whether a line after the last failed call says that

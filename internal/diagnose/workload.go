@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -72,7 +73,8 @@ func proveJobBy(prove func(*look, fault) (proof, bool)) func(*look, fault) (proo
 	}
 }
 
-// failedContainers are those of the Job's pods that ended badly.
+// failedContainers are those of the Job's pods that ended badly, the last first:
+// its log is the one that is read.
 func (l *look) failedContainers(f fault) []fault {
 	var out []fault
 	for _, p := range l.x.PodsOf(f.object) {
@@ -94,6 +96,7 @@ func (l *look) failedContainers(f fault) []fault {
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b fault) int { return b.symptom.Since.Compare(a.symptom.Since) })
 	return out
 }
 

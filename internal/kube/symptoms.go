@@ -218,8 +218,7 @@ func (l *look) waiting(pod *corev1.Pod) {
 }
 
 // EarlySymptoms says what a pod waits for that has none of PodSymptoms' symptoms
-// yet: it may pass, so that it counts only where its cause is proven. A pod that
-// is being created is left out: an image may take its time.
+// yet: it may pass, so that it counts only where its cause is proven.
 func EarlySymptoms(pod *corev1.Pod, now time.Time) []Symptom {
 	since := pod.CreationTimestamp.Time
 	if pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodPending || now.Sub(since) < EarlyAfter {
@@ -230,6 +229,8 @@ func EarlySymptoms(pod *corev1.Pod, now time.Time) []Symptom {
 		return []Symptom{{Kind: Pending, Class: "initializing", Since: since}}
 	case pod.Spec.NodeName == "" && podCondition(pod, corev1.PodScheduled) == nil:
 		return []Symptom{{Kind: Pending, Class: "unscheduled", Since: since}}
+	case pod.Spec.NodeName != "":
+		return []Symptom{{Kind: Pending, Class: "creating", Since: since}}
 	}
 	return nil
 }

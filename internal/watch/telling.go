@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/countersign-dev/countersign/internal/kube"
 )
@@ -56,6 +57,51 @@ func (g *gather) failingPods(limit int) []telling {
 		}
 		if fresh {
 			out = append(out, t)
+		}
+	}
+	return g.failedJobs(out, limit)
+}
+
+// failedJobs adds the youngest failed pod of each failed Job: the symptoms leave
+// these pods to their Job, and nobody else would read their logs. They come last,
+// because a namespace may keep many Jobs that failed long ago.
+func (g *gather) failedJobs(out []telling, limit int) []telling {
+	failed, read := map[types.UID]bool{}, map[types.UID]bool{}
+	for _, j := range g.snap.Jobs {
+		if len(kube.JobSymptoms(j)) > 0 {
+			failed[j.UID] = true
+		}
+	}
+	for _, t := range out {
+		read[t.pod.UID] = true
+	}
+	for _, p := range youngest(slices.Clone(g.snap.Pods), len(g.snap.Pods)) {
+		if len(out) >= limit || len(failed) == 0 {
+			break
+		}
+		by := metav1.GetControllerOfNoCopy(p)
+		if by == nil || !failed[by.UID] || p.Status.Phase != corev1.PodFailed {
+			continue
+		}
+		t := telling{pod: p, containers: endedBadly(p)}
+		if len(t.containers) == 0 {
+			continue // it was sent away before it said anything
+		}
+		delete(failed, by.UID)
+		if !read[p.UID] {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func endedBadly(p *corev1.Pod) []string {
+	var out []string
+	for _, list := range [][]corev1.ContainerStatus{p.Status.InitContainerStatuses, p.Status.ContainerStatuses} {
+		for i := range list {
+			if t := list[i].State.Terminated; t != nil && t.ExitCode != 0 {
+				out = append(out, list[i].Name)
+			}
 		}
 	}
 	return out

@@ -28,7 +28,7 @@ var steeringGuards = []guard{
 	{
 		id: "signature-at-the-door", says: "Only a good signature is written down as a press", threat: rowSecond, file: "internal/app/approvals.go",
 		out: `if err := verify(cur.Proposed.Terms, s.Signature, a.now()); err != nil {`,
-		in:  `if err := error(nil); err != nil {`,
+		in:  `if err := func() error { _ = verify; return nil }(); err != nil {`,
 		red: []string{"TestWhatIsNoGoodSignatureIsRefusedAndWritesNothing"},
 	},
 	{
