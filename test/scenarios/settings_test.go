@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/test/slackstub"
 )
 
@@ -101,6 +105,12 @@ func (f *faults) wrongSettings() {
 				}
 			}
 		})
+	}
+	// A gate may have come as far as its first record before the watcher's error
+	// ended it: its anchor vouches for a store that is gone with the test.
+	err := f.s.Kube.CoreV1().ConfigMaps(f.s.Wall.Namespace).Delete(f.ctx, action.AnchorName, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		f.Fatal(err)
 	}
 }
 
