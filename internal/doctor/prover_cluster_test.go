@@ -105,7 +105,7 @@ func TestOnARealClusterTheFenceIsProvenAndEveryHoleIsNoticed(t *testing.T) {
 		}
 		s.install(t)
 		s.says(t, p, provenWithin, "")
-		if why, err = triesAsGate(ctx, p.client, s.config, sample, "wall 0"); err != nil || !strings.Contains(why, "another one than this version installs") {
+		if why, err = triesAsGate(ctx, p.client, s.config, sample, "wall none"); err != nil || !strings.Contains(why, "another one than this version installs") {
 			t.Errorf("with another version's mark: %q, %v", why, err)
 		}
 	})
