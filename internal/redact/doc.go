@@ -13,12 +13,14 @@
 //     characters, and brackets that look like our placeholders;
 //  2. automaton.go, an Aho-Corasick machine over ASCII-folded bytes, finds the
 //     anchors of table.go and of the providers' table of facts in
-//     tokentable.go; each anchor has a finder that looks around it (fields,
+//     tokentable.go and providertable.go; each anchor has a finder that looks around it (fields,
 //     URLs, headers, commands, PEM, manifests, tokens);
-//  3. scan.go finds by shape what has no anchor: addresses, e-mail, numbers,
+//  3. joined.go and unescaped.go look the same way at views without the breaks
+//     of a terminal or a container runtime, and without a string's escapes;
+//  4. scan.go finds by shape what has no anchor: addresses, e-mail, numbers,
 //     and runs that are base64, hex, URL-encoded or drawn at random; encoded
 //     text is decoded and looked at again, two deep;
-//  4. what was found is merged and replaced by placeholders: ⟨kind:7f3a2c⟩
+//  5. what was found is merged and replaced by placeholders: ⟨kind:7f3a2c⟩
 //     with six hex digits of an HMAC over key, scope and value, or the object's
 //     name ⟨svc shop/cache⟩ for an address the cluster knows.
 //
@@ -35,15 +37,13 @@
 //
 // # What is not covered yet
 //
-//   - secrets wrapped over several lines by a terminal or by CRI partial lines
-//     (PEM blocks and YAML block scalars are);
 //   - a password in free prose other than "password is …" and its like, in a
 //     table's column, or behind a name that does not tell;
 //   - random values of fewer than 32 characters, or of lower case and digits
 //     only, without a telling name or prefix: they look like object names;
 //   - addresses written into names, such as ip-10-0-1-23.ec2.internal;
 //   - people's names, postal addresses, national ids other than behind "ssn";
-//   - provider tokens beyond those of tokentable.go, and checksums of tokens;
-//   - gzip, deeper or other encodings, and UTF-16;
-//   - rules of the operator's own.
+//   - provider tokens beyond those of tokentable.go and providertable.go, and
+//     checksums of tokens;
+//   - gzip, deeper or other encodings, and UTF-16.
 package redact

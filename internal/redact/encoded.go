@@ -38,7 +38,7 @@ func (p *pass) nested(text string) bool {
 	if p.depth >= maxDepth {
 		return false
 	}
-	inner := pass{e: p.e, s: text, now: p.now, deadline: p.deadline, depth: p.depth + 1}
+	inner := pass{e: p.e, s: p.e.clean(text), now: p.now, deadline: p.deadline, depth: p.depth + 1}
 	found := inner.find()
 	p.late = p.late || inner.late
 	return len(found) > 0
@@ -69,6 +69,10 @@ func decodeHex(s string) (string, bool) {
 	if len(s)%2 != 0 || !allBytes(s, isHex) {
 		return "", false
 	}
+	var head [4]byte
+	if n, err := hex.Decode(head[:], []byte(s[:min(len(s), 8)])); err != nil || !isPrintable(string(head[:n])) {
+		return "", false
+	}
 	raw, err := hex.DecodeString(s)
 	return string(raw), err == nil && isPrintable(string(raw))
 }
@@ -85,7 +89,7 @@ func isPrintable(s string) bool {
 		}
 	}
 	for i := range len(s) {
-		if s[i] < ' ' && !isSpace(s[i]) && s[i] != '\r' || s[i] == 0x7f {
+		if s[i] < ' ' && !isSpace(s[i]) && s[i] != '\r' && s[i] != 0x1b || s[i] == 0x7f {
 			return false
 		}
 	}
@@ -149,7 +153,13 @@ func (p *pass) findPercent(i int) int {
 	}
 	from := runStart(s, i, maxPercent, inside)
 	end := min(runEnd(s, i, inside), i+maxPercent)
-	if !p.touched(from, end) && p.nested(unescapePercent(s[from:end])) { // else the next round looks at what is left
+	if p.touched(from, end) {
+		return end // the next round looks at what is left
+	}
+	run := s[from:end]
+	text := unescapePercent(run)
+	spaced := unescapePercent(strings.ReplaceAll(run, "+", " "))
+	if p.nested(text) || spaced != text && p.nested(spaced) || strings.Contains(spaced, "+") && p.nested(strings.ReplaceAll(spaced, "+", " ")) {
 		p.hide("encoded", from, end)
 	}
 	return end

@@ -11,47 +11,63 @@ import (
 // engine is the immutable set of patterns: built once, shared by every
 // Redactor.
 type engine struct {
-	anchors *automaton
-	finders []finder // by anchor
-	tokens  []token  // by anchor, where the finder is findToken
-	vocab   *vocabulary
-	shapes  *shapes
-	kinds   map[string]bool
-	signs   [256]sign
+	anchors   *automaton
+	finders   []finder   // by anchor
+	tokens    []token    // by anchor, where the finder is findToken
+	providers []provider // by anchor, where it is findProvider
+	vocab     *vocabulary
+	shapes    *shapes
+	kinds     map[string]bool
+	own       map[int]ownRule // by anchor
+	signs     [256]sign
 }
 
 // finder looks around an anchor at s[start:end] and hides what it finds.
 type finder func(p *pass, id, start, end int)
 
 // builtin is the engine. It needs no configuration and holds no key.
-var builtin = sync.OnceValue(newEngine)
+var builtin = sync.OnceValue(func() *engine { return newEngine(nil) })
 
-func newEngine() *engine {
+func newEngine(own []ownRule) *engine {
 	e := &engine{vocab: newVocabulary(), shapes: newShapes(), kinds: words(plainKinds), signs: signTable()}
 	var texts []string
-	add := func(find finder, t token, anchors ...string) {
+	add := func(find finder, t token, r provider, anchors ...string) {
 		for _, a := range anchors {
 			texts = append(texts, a)
 			e.finders = append(e.finders, find)
 			e.tokens = append(e.tokens, t)
+			e.providers = append(e.providers, r)
 		}
 	}
 	for _, t := range tokenTable() {
 		e.kinds[t.kind] = true
-		add((*pass).findToken, t, strings.ToLower(t.prefix))
+		add((*pass).findToken, t, provider{}, strings.ToLower(t.prefix))
+	}
+	for _, m := range middles {
+		e.kinds[m.kind] = true
+	}
+	rows, names := providerTable()
+	for i, r := range rows {
+		e.kinds[r.kind] = true
+		add((*pass).findProvider, token{}, r, names[i]...)
 	}
 	for _, s := range finderTable() {
-		add(s.find, token{}, strings.Fields(s.anchors)...)
+		add(s.find, token{}, provider{}, strings.Fields(s.anchors)...)
 	}
 	for _, s := range spacedTable() {
-		add(s.find, token{}, s.anchors)
+		add(s.find, token{}, provider{}, s.anchors)
+	}
+	e.own = make(map[int]ownRule, len(own))
+	for _, r := range own {
+		e.own[len(texts)] = r
+		add((*pass).findOwn, token{}, provider{}, strings.ToLower(r.Anchor))
 	}
 	e.anchors = newAutomaton(texts)
 	return e
 }
 
 const plainKinds = `password token key cookie credential secret signature code user userinfo jwt
-	private-key certificate pem base64 hex encoded email phone card iban ip mac host basic-auth high-entropy telegram-token azure-secret`
+	private-key certificate pem base64 hex encoded email phone card iban ip mac host basic-auth high-entropy telegram-token azure-secret discord-bot-token facebook-token`
 
 type span struct {
 	start, end int
@@ -73,6 +89,7 @@ type pass struct {
 	sorted   int // spans that are in order: those the anchors found
 	keyEnd   int // end of the last field name looked at
 	steps    int
+	ownTime  time.Duration // taken by the operator's rules
 
 	headerSeen, documentSeen, listSeen, atSeen int // ends of what was looked at already
 	late                                       bool
@@ -91,6 +108,12 @@ func (p *pass) find() []span {
 	p.sorted = len(p.spans)
 	if !p.late {
 		p.scanShapes()
+	}
+	if !p.late {
+		p.findJoined()
+	}
+	if !p.late {
+		p.findUnescaped()
 	}
 	return p.merge()
 }

@@ -62,7 +62,7 @@ func (p *pass) extentOf(f field) extent {
 	if p.ownsLine(f) {
 		return extent{i, p.lineValueEnd(f, i), false}
 	}
-	return extent{i, p.bareEnd(i), false}
+	return extent{i, p.bareEnd(i, f.at > 0 && s[f.at-1] == '='), false}
 }
 
 // quotedExtent returns the inside of the quoted string at i. An unclosed quote
@@ -165,19 +165,33 @@ func nextField(s string, sep byte) bool {
 
 // bareEnd ends a value without quotes. A sign that may also be part of a
 // password ends it only where what follows shows that the carrier goes on.
-func (p *pass) bareEnd(i int) int {
+// Behind a plain = an escape such as %26 is a part of the value; behind one
+// that is an escape itself it ends it.
+func (p *pass) bareEnd(i int, plain bool) int {
 	s := p.s
-	for k := i; k < len(s); {
+	for k := referenceEnd(s, i); k < len(s); {
 		if n := p.skip(k); n > 0 {
 			k += n
 			continue
 		}
-		if isSpace(s[k]) || k > i && endsBare(s, k) || k == i && strings.IndexByte(",;)}]", s[k]) >= 0 {
+		if isSpace(s[k]) || k > i && (s[k] != '%' || !plain) && endsBare(s, k) || k == i && strings.IndexByte(",;)}]", s[k]) >= 0 {
 			return k
 		}
 		k++
 	}
 	return len(s)
+}
+
+// referenceEnd returns where ${NAME}, $(NAME) or {{ … }} at i ends, or i.
+func referenceEnd(s string, i int) int {
+	for open, closing := range map[string]string{"${": "}", "$(": ")", "{{": "}}"} {
+		if strings.HasPrefix(s[i:], open) {
+			if n := strings.Index(s[i:lineEndIn(s, i, maxName)], closing); n > 0 {
+				return i + n + len(closing)
+			}
+		}
+	}
+	return i
 }
 
 func endsBare(s string, k int) bool {

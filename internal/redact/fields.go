@@ -73,7 +73,7 @@ func (p *pass) mayHaveValue(f field) bool {
 	if f.flag || i > f.end && isQuote(s[i-1]) {
 		return true
 	}
-	if i < len(s) && (s[i] == '=' || s[i] == ':' || s[i] == '%' || s[i] == '>' || i > f.end && s[i] == '\\') {
+	if i < len(s) && (s[i] == '=' || s[i] == ':' || s[i] == '%' || s[i] == '>' || s[i] == '-' && i > f.end || i > f.end && s[i] == '\\') {
 		return true
 	}
 	if p.looseValue(f.end) > 0 {

@@ -22,9 +22,11 @@ type FilterOptions struct {
 	Colour bool
 }
 
-// Filter copies in to out, redacted, in constant memory. Lines stay whole, and
-// a PEM block that begins in one chunk is looked at with its end; other text
-// over several lines may fall between two chunks of 64 KiB. It returns the first read or write error; what could not be redacted is withheld.
+// Filter copies in to out, redacted, in constant memory. Lines stay whole, a
+// PEM block that begins in one chunk is looked at with its end, and the last
+// 4 KiB of a full chunk are looked at with the next; a manifest may fall
+// between two chunks of 64 KiB. It returns the first read or write error; what
+// could not be redacted is withheld.
 func Filter(r *Redactor, in io.Reader, out io.Writer, opts FilterOptions) error {
 	f := filter{r: r, out: bufio.NewWriter(out), opts: opts}
 	reader := bufio.NewReaderSize(in, chunk)
@@ -82,6 +84,11 @@ func (f *filter) flush(last bool) error {
 		return nil
 	}
 	f.held.Reset()
+	if !last && len(text) >= chunk {
+		cut := strings.LastIndexByte(text[:len(text)-window], '\n') + 1
+		f.held.WriteString(text[cut:])
+		text = text[:cut]
+	}
 	clean := f.r.Redact(text).String()
 	if f.opts.Colour {
 		clean = strings.NewReplacer(openMark, "\x1b[35m"+openMark, closeMark, closeMark+"\x1b[0m").Replace(clean)

@@ -62,7 +62,7 @@ func BenchmarkName(b *testing.B) {
 
 func BenchmarkBuildPatterns(b *testing.B) {
 	for b.Loop() {
-		newEngine()
+		newEngine(nil)
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 
 // vocabulary holds the words of field names. It is immutable once built.
 type vocabulary struct {
-	secret, benign, beforeKey, notKey, oneTime, account, counted map[string]bool
+	secret, benign, beforeKey, notKey, oneTime, account, counted, alone map[string]bool
 
 	endings []string
 }
@@ -46,6 +46,8 @@ func newVocabulary() *vocabulary {
 		oneTime: words(`2fa mfa otp totp verification security login confirmation time pin auth authentication`),
 		account: words(`user username login usr uname`),
 		counted: words(`tokens secrets cookies keys`),
+		alone: words(`key keys auth session sid salt dsn sas identitytoken licence license phone mobile msisdn telephone phonenumber
+			code state assertion ticket policy`),
 		endings: strings.Fields(`password passwd passphrase passwort secret token tokens apikey secretkey
 			accesskey privatekey authkey credential credentials pwd dbpass userpass rootpass adminpass mypass
 			sshpass mysqlpass pgpass`),
@@ -89,11 +91,25 @@ func splitName(name string) []string {
 
 // weigh returns the weight of a field's name and the kind of its value, or 0.
 func (v *vocabulary) weigh(name string) (weight, string) {
+	if !v.mayTell(name) {
+		return 0, ""
+	}
 	parts := splitName(name)
 	if len(parts) == 0 {
 		return 0, ""
 	}
 	return v.weighWords(parts)
+}
+
+// mayTell is the cheap look that spares most names the splitting: a name in
+// lower case that is one word tells only if the vocabulary has it.
+func (v *vocabulary) mayTell(name string) bool {
+	for i := range len(name) {
+		if !isLower(name[i]) {
+			return true
+		}
+	}
+	return v.account[name] || v.secret[name] || v.alone[name] || v.endsSecret(name)
 }
 
 func (v *vocabulary) weighWords(parts []string) (weight, string) {

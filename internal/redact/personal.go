@@ -53,6 +53,12 @@ func (p *pass) findNumber(start, end int) {
 		p.hide("card", start, start+n)
 		return
 	}
+	if n := runEnd(s, start, isDigit) - start; (n == 15 || n == 16) && start+n < len(s) && s[start+n] == '|' {
+		if to := runEnd(s, start+n+1, wordBytes.has); to-start-n > 27 && to-start-n < 42 { // a Facebook application's id and secret
+			p.hide("facebook-token", start, to)
+			return
+		}
+	}
 	if run := s[start:end]; matchesDigits(run, "ddd-ddd-dddd") {
 		p.hide("phone", start, end)
 	} else if start > 0 && s[start-1] == '(' && matchesDigits(s[start:min(len(s), start+13)], "ddd) ddd-dddd") {

@@ -28,6 +28,15 @@ func pem(label string, n int) string {
 	return b.String() + "-----END " + label + "-----"
 }
 
+func wrap(s string, width int) string {
+	var b strings.Builder
+	for len(s) > width {
+		b.WriteString(s[:width] + "\n")
+		s = s[width:]
+	}
+	return b.String() + s
+}
+
 func prefixed(prefix, text string) string {
 	return prefix + strings.ReplaceAll(text, "\n", "\n"+prefix)
 }
@@ -92,6 +101,9 @@ func hideRows() []hideRow {
 		{"htpasswd", "bob:$apr1$abcdefgh$" + body(22), []string{body(22)}, nil},
 		{"escaped quote", `{"password":"a\"` + pw + `","x":1}`, []string{pw}, []string{`"x":1}`}},
 		{"service bus", "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=" + body(43) + "=;EntityPath=q", []string{body(43)}, []string{"SharedAccessKeyName=Root", "EntityPath=q"}},
+		{"wrapped at 80", wrap("level=info msg=connected to=db dsn="+strings.Repeat("x", 30)+" api_key="+body(60)+" then", 80), []string{body(60)[:12], body(60)[40:]}, []string{"level=info", "then"}},
+		{"wrapped in two places", wrap("level=info msg=connected to=db dsn="+strings.Repeat("x", 24)+" token="+body(120)+" then", 64), []string{body(12), body(120)[30:60], body(120)[100:]}, []string{"level=info", "then"}},
+		{"parts of a runtime", "2026-11-20T13:42:03.1Z stdout P start token=" + body(20) + "\n2026-11-20T13:42:03.1Z stdout F " + body(40)[20:] + " then", []string{body(20), body(40)[20:]}, []string{"start token=", " then"}},
 		{"sql identified", "CREATE USER 'a'@'%' IDENTIFIED BY '" + pw + "'", []string{pw}, []string{"CREATE USER"}},
 		{"sql password", "ALTER ROLE app WITH PASSWORD '" + pw + "';", []string{pw}, []string{"ALTER ROLE app"}},
 		{"pem", "key:\n" + key + "\nend", []string{inner}, []string{"end"}},

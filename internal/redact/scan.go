@@ -91,7 +91,35 @@ func (p *pass) lookAtRun(start, end int) {
 	if n == 17 && p.s[start+2] == '-' {
 		p.findDashedMAC(start, end)
 	}
-	if n >= minRun && !p.tick() && !p.inHidden(start) {
+	if n >= minRun && !p.tick() && !p.inHidden(start) && !p.findDotted(start, end) {
 		p.findEncoded(start, end)
 	}
+}
+
+// findDotted covers the tokens that only their dots mark: s. of an old Vault, a
+// Discord bot's three parts, a JSON web token whose header begins with a blank.
+func (p *pass) findDotted(start, end int) bool {
+	s, n := p.s, end-start
+	if n == 24 && start >= 2 && s[start-1] == '.' && s[start-2] == 's' && (start == 2 || !isAlnum(s[start-3]) || escaped(s, start-2)) {
+		if m := mixOf(s[start:end]); m.other == 0 && m.digit > 0 && m.upper+m.lower > 3 {
+			p.hide("vault-token", start-2, end)
+			return true
+		}
+	}
+	if end+2 >= len(s) || s[end] != '.' {
+		return false
+	}
+	second := runEnd(s, end+1, isWordByte)
+	if n >= 18 && s[start] == 'e' && s[start+1] == 'y' && s[end+1] == 'e' && s[end+2] == 'y' && second-end > 18 {
+		to := runEnd(s, second, func(c byte) bool { return isWordByte(c) || c == '.' })
+		p.hide("jwt", start, to)
+		return true
+	}
+	if n >= 23 && n <= 28 && (s[start] == 'M' || s[start] == 'N' || s[start] == 'O') && second-end == 7 && second < len(s) && s[second] == '.' {
+		if third := runEnd(s, second+1, isWordByte); third-second > 27 && third-second < 42 {
+			p.hide("discord-bot-token", start, third)
+			return true
+		}
+	}
+	return false
 }

@@ -26,9 +26,15 @@ func (p *pass) separator(f *field) bool {
 		if sep == ':' && f.keyQuote != "" && i > afterName && !startsQuoted(s[runEnd(s, i+n, isBlank):]) {
 			return false // volume "db-secret" : secret "x" not found
 		}
+		if i == afterName && strings.HasPrefix(s[i:], "->") {
+			return false // a member in C++ or PHP
+		}
 		f.sep = sep
 		f.at = runEnd(s, i+n, isBlank)
 		f.tight = f.at == i+n
+		if sep == '=' && i == afterName && !f.tight && nextField(s[f.at:], '=') {
+			return false // password= token=
+		}
 		// "password=" with the name inside the quotes has no value.
 		return !(f.tight && f.keyQuote == "" && f.at < len(s) && isQuote(s[f.at]) && f.start > 0 && s[f.start-1] == s[f.at])
 	}
@@ -44,7 +50,7 @@ func separatorAt(s string) (int, byte) {
 		return runEnd(s, 0, func(c byte) bool { return c == '=' || c == '>' || c == '~' }), '='
 	case strings.HasPrefix(s, "::"):
 		return 0, 0
-	case strings.HasPrefix(s, ":="):
+	case strings.HasPrefix(s, ":="), strings.HasPrefix(s, "->"):
 		return 2, '='
 	case s[0] == ':':
 		return 1, ':'
@@ -92,7 +98,7 @@ func (p *pass) looseSeparator(f *field, afterName, i int) bool {
 	}
 	if m := p.e.shapes.sentence.FindStringIndex(s[f.end:lineEndIn(s, f.end, 160)]); m != nil {
 		f.sep, f.at = ' ', f.end+m[1]
-		f.spoken = true
+		f.spoken = !strings.HasSuffix(s[:f.at], ": ")
 		return true
 	}
 	return false
@@ -106,7 +112,7 @@ func (p *pass) isDirective(f *field) bool {
 	case "requirepass", "masterauth":
 		return before == ""
 	case "password":
-		return strings.HasPrefix(before, "machine ") || strings.HasPrefix(before, "login ") || strings.HasPrefix(before, "default login ")
+		return strings.Contains(before, "machine ") || strings.HasPrefix(before, "login ") || strings.HasPrefix(before, "default login ")
 	}
 	return false
 }
@@ -121,7 +127,7 @@ func flagBefore(s string, i int) bool {
 
 // reversedPair covers pairs whose value comes first.
 func (p *pass) reversedPair(f field) {
-	if f.weight != telling {
+	if f.weight != telling || !isNamed(p.s, f.start) {
 		return
 	}
 	from := max(0, f.start-400)
@@ -134,6 +140,19 @@ func (p *pass) reversedPair(f field) {
 			p.hide(f.kind, from+m[4], from+m[5])
 		}
 	}
+}
+
+// isNamed tells whether what begins at i is the value of a "name" or a "key".
+func isNamed(s string, i int) bool {
+	quotes := func(c byte) bool { return isQuote(c) || c == '\\' }
+	i = runStart(s, i, 8, quotes)
+	i = runStart(s, i, 8, isBlank)
+	if i == 0 || s[i-1] != ':' && s[i-1] != '=' {
+		return false
+	}
+	i = runStart(s, i-1, 2, isBlank)
+	i = runStart(s, i, 8, quotes)
+	return hasSuffixFold(s[:i], "name") || hasSuffixFold(s[:i], "key")
 }
 
 // looseValue returns where a value begins that only blanks, a bar or an arrow

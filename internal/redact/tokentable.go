@@ -7,12 +7,14 @@ import (
 
 // tokenRows are public facts from the providers' documentation: kind, prefix,
 // alphabet, least and greatest length of what follows (0: any), and "mixed"
-// where the prefix is too short to be enough.
+// where the prefix is too short to be enough, "loose" where the exact length
+// makes up for it.
 const tokenRows = `
 aws-key AKIA upper 16 16
 aws-key ASIA upper 16 16
 aws-key ABIA upper 16 16
 aws-key ACCA upper 16 16
+aws-key A3T upper 17 17
 aws-key AGPA upper 16 16
 aws-key AROA upper 16 17
 aws-key AIDA upper 16 17
@@ -24,8 +26,8 @@ gcp-secret GOCSPX- word 20 0
 gcp-token 1//0 word 30 0
 gcp-token AQ.Ab word 20 0
 openshift-token sha256~ word 43 0
-alibaba-key LTAI plain 12 24 mixed
-tencent-key AKID plain 13 40 mixed
+alibaba-key LTAI plain 12 24 loose
+tencent-key AKID plain 13 40 loose
 yandex-key AQVN word 30 0
 yandex-token y0_ word 30 0 mixed
 volcengine-key AKLT plain 20 0 mixed
@@ -53,15 +55,15 @@ bitbucket-token ATCTT3 base64 40 0
 atlassian-token ATATT3 base64 40 0
 slack-token xoxb- word 10 0
 slack-token xoxp- word 10 0
-slack-token xoxa- word 10 0
-slack-token xoxr- word 10 0
+slack-token xoxa- word 8 0
+slack-token xoxr- word 8 0
 slack-token xoxs- word 10 0
 slack-token xoxo- word 10 0
 slack-token xoxc- word 10 0
 slack-token xoxd- pathy 10 0
 slack-token xoxe- word 10 0
 slack-token xoxe. dotted 10 0
-slack-token xapp- word 10 0
+slack-app-token xapp- word 10 0
 slack-webhook hooks.slack.com/services/ pathy 8 0
 slack-webhook hooks.slack.com/workflows/ pathy 8 0
 slack-webhook hooks.slack.com/triggers/ pathy 8 0
@@ -73,11 +75,18 @@ stripe-key sk_live_ plain 10 0
 stripe-key sk_test_ plain 10 0
 stripe-key rk_live_ plain 10 0
 stripe-key rk_test_ plain 10 0
+stripe-key sk_prod_ plain 10 0
+stripe-key rk_prod_ plain 10 0
+stripe-key sk_org_ word 20 0 mixed
+stripe-key ssk_live_ plain 10 0
+stripe-key ssk_test_ plain 10 0
+stripe-secret seti_ word 20 0 mixed
+stripe-secret pi_ word 30 0 mixed
 stripe-key whsec_ base64 16 0
 square-key sq0atp- word 20 0
 square-key sq0csp- word 20 0
 square-key sq0idp- word 20 0
-square-key EAAAE base64 55 0
+square-key EAAA word 22 0 mixed
 shopify-token shpat_ hexa 30 0
 shopify-token shpca_ hexa 30 0
 shopify-token shppa_ hexa 30 0
@@ -89,8 +98,8 @@ easypost-key EZAK plain 40 0
 easypost-key EZTK plain 40 0
 shippo-token shippo_live_ plain 20 0
 shippo-token shippo_test_ plain 20 0
-duffel-token duffel_live_ word 20 0
-duffel-token duffel_test_ word 20 0
+duffel-token duffel_live_ eqword 20 0
+duffel-token duffel_test_ eqword 20 0
 flutterwave-key FLWSECK word 12 0
 paddle-key pdl_live_apikey_ word 20 0
 openai-key sk-proj- word 20 0
@@ -115,7 +124,7 @@ apify-token apify_api_ plain 20 0
 jina-key jina_ word 40 0
 together-key tgp_v1_ word 30 0
 fireworks-key fw_ plain 20 0 mixed
-sendgrid-key SG. dotted 40 0
+sendgrid-key SG. eqdot 40 0
 mailgun-key key- hexa 32 32
 sendinblue-key xkeysib- word 40 0
 sendinblue-key xsmtpsib- word 40 0
@@ -145,9 +154,9 @@ render-key rnd_ plain 20 0
 vercel-token vcp_ plain 20 0
 supabase-key sbp_ hexa 30 0
 supabase-key sb_secret_ word 16 0
-planetscale-token pscale_tkn_ dotted 30 0
-planetscale-token pscale_pw_ dotted 30 0
-planetscale-token pscale_oauth_ dotted 30 0
+planetscale-token pscale_tkn_ eqdot 30 0
+planetscale-password pscale_pw_ eqdot 30 0
+planetscale-oauth-token pscale_oauth_ eqdot 30 0
 neon-key napi_ plain 40 0
 databricks-token dapi hexa 32 0
 newrelic-key NRAK- plain 20 0
@@ -179,7 +188,7 @@ notion-token ntn_ plain 30 0
 figma-token figd_ word 30 0
 figma-token figu_ word 30 0
 postman-key PMAK- word 40 0
-typeform-token tfp_ dotted 30 0
+typeform-token tfp_ eqdot 30 0
 hubspot-key pat-na1- word 30 0
 hubspot-key pat-eu1- word 30 0
 contentful-token CFPAT- word 30 0
@@ -209,9 +218,10 @@ mapbox-key sk.ey dotted 40 0
 adobe-secret p8e- plain 30 0
 clickhouse-key 4b1d plain 38 38
 scalingo-token tk-us- word 40 0
-frameio-token fio-u- word 40 0
+frameio-token fio-u- eqword 40 0
 permit-key permit_key_ plain 30 0
 harness-key pat. dotted 40 0 mixed
+harness-key sat. dotted 40 0 mixed
 readme-key rdme_ plain 40 0
 cloudflare-key v1.0- word 100 0
 endor-token endr+ base64 16 0
@@ -223,13 +233,137 @@ password-hash $2y$ crypt 40 0
 password-hash $5$ crypt 30 0
 password-hash $6$ crypt 40 0
 password-hash $argon2 crypt 30 0
-infracost-key ico- plain 32 32 mixed
+infracost-key ico- plain 32 32 loose
+aws-session-token FwoGZXIvYXdz base64 80 0
+aws-session-token IQoJb3JpZ2lu base64 80 0
+aws-bedrock-key bedrock-api-key- base64 40 0
+gcp-hmac-key GOOG upper 17 57 loose
+gitlab-token glwt- word 16 0
+scaleway-key SCW upper 17 17 loose
+exoscale-key EXO hexa 24 32 loose
+digitalocean-spaces-key DO00 upper 16 16
+digitalocean-spaces-key DO801 upper 15 15
+backblaze-key K00 base64 27 28 loose
+cloudflare-token cfut_ word 30 0
+cloudflare-token cfat_ word 30 0
+cloudflare-token cfk_ word 30 0
+mongodb-atlas-secret mdb_sa_sk_ word 20 0
+dbt-token dbtc_ word 20 0
+dbt-token dbts_ word 20 0
+dbt-token dbtu_ word 20 0
+elastic-key essu_ base64 20 0
+fauna-key fnA word 37 37 loose
+cockroach-key CCDB1_ word 40 0
+xata-key xau_ plain 30 0
+materialize-key mzp_ hexa 60 0
+aiven-token aivenv1 base64 40 0
+airtable-token pat dotted 79 79 loose
+jetbrains-token perm: eqdot 40 0 mixed
+jetbrains-token perm- eqdot 40 0 mixed
+snyk-token snyk_sat. dotted 20 0
+snyk-token snyk_uat. dotted 20 0
+launchdarkly-key api- uuid 36 36
+posthog-key phs_ plain 30 0
+posthog-key phc_ plain 30 0
+shopify-token shptka_ hexa 30 0
+paypal-token access_token$sandbox$ word 16 0
+adyen-key AQE base64 80 0 loose
+checkout-key sk_sbox_ word 20 0
+mollie-key live_ plain 30 35 loose
+mollie-key test_ plain 30 35 loose
+mercadopago-token APP_USR- word 40 0
+klarna-key klarna_live_api_ word 30 0
+klarna-key klarna_test_api_ word 30 0
+brex-token bxt_ plain 30 0
+stytch-secret secret-live- word 30 0
+stytch-secret secret-test- word 30 0
+plaid-token access-sandbox- uuid 36 36
+plaid-token access-development- uuid 36 36
+plaid-token access-production- uuid 36 36
+mattermost-webhook /hooks/ plain 26 26 loose
+make-webhook hook.eu1.make.com/ pathy 20 0
+make-webhook hook.us1.make.com/ pathy 20 0
+ifttt-key /with/key/ word 20 0
+pagerduty-webhook events.pagerduty.com/integration/ pathy 20 0
+underscore-key sk_ plain 29 0 mixed
+voyage-key pa- word 40 0 mixed
+runpod-key rpa_ plain 30 0
+modal-token ak- plain 22 22 loose
+modal-token as- plain 22 22 loose
+wandb-key wandb_v1_ word 40 0
+langfuse-key sk-lf- uuid 36 36
+langfuse-key pk-lf- uuid 36 36
+helicone-key sk-helicone- word 20 0
+cursor-key key_ hexa 64 64
+vercel-token vck_ plain 20 0
+vercel-token vci_ plain 20 0
+vercel-token vca_ plain 20 0
+vercel-token vcr_ plain 20 0
+firecrawl-key fc- hexa 32 32
+brave-key BSA word 27 28 loose
+dify-key app- plain 24 24 loose
+dify-key dataset- plain 24 24 loose
+n8n-key n8n_api_ word 20 0
+chroma-key ck- plain 40 0
+e2b-key e2b_ hexa 40 0
+browserbase-key bb_live_ word 20 0
+daytona-key dtn_ hexa 60 0
+scrapfly-key scp-live- hexa 32 0
+llamacloud-key llx- plain 40 0
+friendli-token flp_ plain 40 0
+notion-token secret_ plain 43 43
+mailersend-key mlsn. hexa 60 0
+mailgun-pubkey pubkey- hexa 32 32
+courier-key pk_prod_ plain 28 0
+courier-key pk_test_ plain 28 0
+packagist-token packagist_ort_ hexa 60 0
+packagist-token packagist_uut_ hexa 60 0
+netbird-token nbp_ plain 36 36
+defined-token dnkey- eqword 40 0
+netlify-token nfc_ word 30 0
+netlify-token nfo_ word 30 0
+netlify-token nfu_ word 30 0
+netlify-token nfb_ word 30 0
+honeycomb-key hcxik_ plain 30 0
+axiom-token xaat- uuid 36 36
+axiom-token xapt- uuid 36 36
+coralogix-key cxtp_ plain 30 0
+coralogix-key cxth_ plain 30 0
+firehydrant-key fhb- hexa 30 0
+checkly-key cu_ hexa 32 32
+settlemint-token sm_aat_ plain 16 0
+settlemint-token sm_pat_ plain 16 0
+settlemint-token sm_sat_ plain 16 0
+intra42-secret s-s4t2ud- hexa 60 0
+intra42-secret s-s4t2af- hexa 60 0
+intercom-token dG9rO base64 40 0
+clickup-token pk_ word 36 44 mixed
+samsara-token samsara_api_ plain 30 0
+mercury-token mercury_production_ word 30 0
+alchemy-key alcht_ plain 30 0
+blockfrost-key mainnet plain 32 32 loose
+lob-key live_pub_ hexa 31 31
+lob-key test_pub_ hexa 31 31
+flutterwave-key FLWPUBK word 12 0
+yandex-key YCAJ word 20 0 mixed
+yandex-token t1. eqdot 80 0 mixed
+bitbucket-token ATOA word 60 0
+unkey-key unkey_ plain 20 0
+buildkite-token bkat_ hexa 30 0
+sanity-token skE plain 80 0
+zuplo-key zpka_ word 30 0
+trigger-key tr_prod_ plain 20 0
+trigger-key tr_dev_ plain 20 0
+svix-key testsk_ word 20 0
+inngest-key signkey-prod- hexa 30 0
+inngest-key signkey-test- hexa 30 0
+rootly-key rootly_ hexa 40 0
+thunderstore-token tss_ plain 30 0
+expo-push-token ExponentPushToken[ word 18 0
 `
 
 func tokenTable() []token {
-	names := map[string]alphabet{
-		"word": wordBytes, "plain": plainBytes, "upper": upperBytes, "hexa": hexaBytes, "base64": base64Bytes, "dotted": dottedBytes, "pathy": pathyBytes, "crypt": cryptBytes,
-	}
+	names := alphabetNames()
 	var table []token
 	for line := range strings.Lines(strings.TrimSpace(tokenRows)) {
 		f := strings.Fields(line)
@@ -237,8 +371,15 @@ func tokenTable() []token {
 		most, _ := strconv.Atoi(f[4])
 		table = append(table, token{
 			kind: f[0], prefix: f[1], alphabet: names[f[2]], min: least, max: most,
-			mixed: len(f) > 5 && f[5] == "mixed",
+			mixed: len(f) > 5 && f[5] == "mixed", loose: len(f) > 5 && f[5] == "loose",
 		})
 	}
 	return table
+}
+
+func alphabetNames() map[string]alphabet {
+	return map[string]alphabet{
+		"word": wordBytes, "plain": plainBytes, "upper": upperBytes, "hexa": hexaBytes, "base64": base64Bytes, "dotted": dottedBytes,
+		"pathy": pathyBytes, "crypt": cryptBytes, "digit": digitBytes, "eqword": eqwordBytes, "eqdot": eqdotBytes, "colon": colonBytes, "uuid": uuidBytes,
+	}
 }
