@@ -116,7 +116,7 @@ func (p *pass) extentOfBare(i int) extent {
 		start, end := quotedExtent(p.s, i)
 		return extent{start, end, true}
 	}
-	return extent{i, p.bareEnd(i, false), false}
+	return extent{i, p.bareEnd(i, true), false}
 }
 
 // findIdentified covers SQL's IDENTIFIED BY 'x'.

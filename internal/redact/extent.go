@@ -222,7 +222,7 @@ func endsBare(s string, k int) bool {
 	case '|':
 		return rest == "" || isSpace(rest[0])
 	case '%':
-		return hasFold(rest, "26") || hasFold(rest, "22") || hasFold(rest, "0a")
+		return hasFold(rest, "26") || hasFold(rest, "22") || hasFold(rest, "27") || hasFold(rest, "0a") || hasFold(rest, "3c")
 	}
 	return false
 }

@@ -50,7 +50,7 @@ func (p *pass) gaps() []gap {
 		end := from + n
 		if next, ok := partial(s, from, end); ok {
 			out = append(out, gap{end, next})
-		} else if wrapped(s, from, end) && !p.inPEM(end-1) {
+		} else if goesOn := len(out) > 0 && out[len(out)-1].end == from; wrapped(s, from, end, goesOn) && !p.inPEM(end-1) {
 			out = append(out, gap{end, end + 1})
 		}
 		from = end + 1
@@ -81,7 +81,8 @@ func runtimePrefix(s string) (n int, part, ok bool) {
 
 // wrapped tells whether the line s[from:end] was broken: it fills a usual
 // width, or it is as long as the next one and both sides belong to a word.
-func wrapped(s string, from, end int) bool {
+// goesOn tells that it is itself what was broken off.
+func wrapped(s string, from, end int, goesOn bool) bool {
 	width := end - from
 	if width < 40 || s[end+1] == '\n' {
 		return false
@@ -98,7 +99,7 @@ func wrapped(s string, from, end int) bool {
 		return false
 	}
 	rest := s[end+1 : min(len(s), end+1+maxName)]
-	if nextField(rest, 0) && (!usual || nextField(s[from:end], '=')) {
+	if nextField(rest, 0) && !goesOn && (!usual || nextField(s[from:end], '=')) {
 		return false // an env dump; padding of base64 looks like a field too
 	}
 	return !beginsEntry(rest)

@@ -101,7 +101,7 @@ func (p *pass) lookAtRun(start, end int) {
 func (p *pass) findDotted(start, end int) bool {
 	s, n := p.s, end-start
 	if n == 24 && start >= 2 && s[start-1] == '.' && s[start-2] == 's' && (start == 2 || !isAlnum(s[start-3]) || escaped(s, start-2)) {
-		if m := mixOf(s[start:end]); m.other == 0 && m.digit > 0 && m.upper+m.lower > 3 {
+		if m := mixOf(s[start:end]); m.other == 0 && (m.digit > 0 && m.upper+m.lower > 3 || m.upper > 3 && m.lower > 3) {
 			p.hide("vault-token", start-2, end)
 			return true
 		}

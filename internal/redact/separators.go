@@ -31,6 +31,9 @@ func (p *pass) separator(f *field) bool {
 		}
 		f.sep = sep
 		f.at = runEnd(s, i+n, isBlank)
+		if s[i] == '%' {
+			f.at = encodedLead(s, i+n)
+		}
 		f.tight = f.at == i+n
 		if sep == '=' && i == afterName && !f.tight && nextField(s[f.at:], '=') {
 			return false // password= token=
@@ -39,6 +42,21 @@ func (p *pass) separator(f *field) bool {
 		return !(f.tight && f.keyQuote == "" && f.at < len(s) && isQuote(s[f.at]) && f.start > 0 && s[f.start-1] == s[f.at])
 	}
 	return p.looseSeparator(f, afterName, i)
+}
+
+// encodedLead skips what URL-encoding makes of blanks, quotes and the > of =>.
+func encodedLead(s string, i int) int {
+	for i < len(s) {
+		switch {
+		case s[i] == '+':
+			i++
+		case hasFold(s[i:], "%20"), hasFold(s[i:], "%22"), hasFold(s[i:], "%27"), hasFold(s[i:], "%3e"):
+			i += 3
+		default:
+			return i
+		}
+	}
+	return i
 }
 
 // separatorAt returns the length and the class of the separator s begins with.

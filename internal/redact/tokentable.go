@@ -180,7 +180,7 @@ doppler-token dp.sa. plain 30 0
 doppler-token dp.scim. plain 30 0
 doppler-token dp.audit. plain 30 0
 onepassword-token ops_ey word 40 0
-onepassword-key A3- word 30 0 mixed
+onepassword-key A3- word 34 40
 age-key AGE-SECRET-KEY-1 upper 40 0
 linear-key lin_api_ plain 30 0
 linear-key lin_oauth_ plain 30 0
@@ -239,7 +239,7 @@ aws-session-token IQoJb3JpZ2lu base64 80 0
 aws-bedrock-key bedrock-api-key- base64 40 0
 gcp-hmac-key GOOG upper 17 57 loose
 gitlab-token glwt- word 16 0
-scaleway-key SCW upper 17 17 loose
+scaleway-key SCW upper 17 17
 exoscale-key EXO hexa 24 32 loose
 digitalocean-spaces-key DO00 upper 16 16
 digitalocean-spaces-key DO801 upper 15 15

@@ -225,9 +225,9 @@ func (g Generator) encode(p *Planted) {
 		switch {
 		case !strings.Contains(once, "%"): // nothing was encoded
 		case g.Rand.IntN(2) == 0:
-			p.whole("url", once)
+			p.escaped("url", once)
 		default:
-			p.whole("url twice", url.QueryEscape(once))
+			p.escaped("url twice", url.QueryEscape(once))
 		}
 	case 5:
 		raw, _ := json.Marshal(p.Text)
@@ -247,6 +247,19 @@ func (p *Planted) whole(name, run string) {
 	p.Encoding, p.Stays = name, nil
 	p.Text = "payload " + run + " end"
 	p.Secrets = []string{run}
+}
+
+// escaped is whole where the escaping changed the secret, and leaves the secret
+// as the one piece that may not be left where it did not.
+func (p *Planted) escaped(name, run string) {
+	secrets := p.Secrets
+	p.whole(name, run)
+	for _, s := range secrets {
+		if !strings.Contains(run, s) {
+			return
+		}
+	}
+	p.Secrets = secrets
 }
 
 // inside keeps the secret as it stands where no escaping changed it.

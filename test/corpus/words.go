@@ -21,7 +21,7 @@ consumerSecret consumer_secret oauth_token sentryAuthToken rabbitmq_password MON
 var plain = strings.Fields(`
 sunshine letmein changeit swordfish trustno1 qwerty123 hunter2 P@ssw0rd Welcome1! opensesame dragonfly monkey12 admin123
 correct-horse Summer2026! s3cr3t! t0psecret pa$$word abc123! iloveyou rootroot toor postgres1 guest99 Winter#24 4711-0815
-blue.Monday x9!kQ zaq12wsx football7 q1w2e3r4 Kube@dmin nopassw0rd tiger99 hello,world pass;word a&b=c
+blue.Monday x9!kQ zaq12wsx football7 q1w2e3r4 Kube@dmin nopassw0rd tiger99 hello,world pass;word
 `)
 
 // people, hosts and others are what stands around.
