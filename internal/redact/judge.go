@@ -46,17 +46,17 @@ func (p *pass) mayStay(f field, ext extent, value string) bool {
 // tellingStays lists the values that stay behind a name such as "token".
 func (p *pass) tellingStays(f field, ext extent, value string) bool {
 	sh := p.e.shapes
-	name := strings.ToLower(f.name)
-	parts := splitName(f.name)
-	last := parts[len(parts)-1]
+	var w name
+	w.split(f.name)
+	last := string(w.word(-1))
 	switch {
 	case strings.HasSuffix(last, "s") && p.e.vocab.counted[last] && sh.count.MatchString(value):
 		return true // max_tokens: 4096
-	case last == "token" && len(parts) > 1 && countedBy(parts[0]) && sh.count.MatchString(value):
+	case last == "token" && w.size > 1 && countedBy(string(w.word(0))) && sh.count.MatchString(value):
 		return true
-	case strings.HasPrefix(name, "secret") && sh.object.MatchString(value) && (name == "secret" || name == "secrets"):
+	case (strings.EqualFold(f.name, "secret") || strings.EqualFold(f.name, "secrets")) && sh.object.MatchString(value):
 		return true // secret=shop/db-credentials
-	case isPath(value) || hasSuffixFold(name, "pwd") && strings.HasPrefix(value, "/"):
+	case isPath(value) || hasSuffixFold(f.name, "pwd") && strings.HasPrefix(value, "/"):
 		return true
 	case !ext.quoted && sh.structure.MatchString(value):
 		return true // SecretVolumeSource{SecretName:…: its fields are judged themselves

@@ -15,7 +15,7 @@ const (
 
 // vocabulary holds the words of field names. It is immutable once built.
 type vocabulary struct {
-	secret, benign, beforeKey, notKey, oneTime, account, counted, alone map[string]bool
+	secret, benign, beforeKey, notKey, oneTime, account, counted map[string]bool
 
 	endings []string
 }
@@ -46,8 +46,6 @@ func newVocabulary() *vocabulary {
 		oneTime: words(`2fa mfa otp totp verification security login confirmation time pin auth authentication`),
 		account: words(`user username login usr uname`),
 		counted: words(`tokens secrets cookies keys`),
-		alone: words(`key keys auth session sid salt dsn sas identitytoken licence license phone mobile msisdn telephone phonenumber
-			code state assertion ticket policy`),
 		endings: strings.Fields(`password passwd passphrase passwort secret token tokens apikey secretkey
 			accesskey privatekey authkey credential credentials pwd dbpass userpass rootpass adminpass mypass
 			sshpass mysqlpass pgpass`),
@@ -62,106 +60,132 @@ func words(s string) map[string]bool {
 	return set
 }
 
-// splitName splits a field's name in camel, snake, kebab or dotted style into
-// words in lower case, without digits at their ends.
-func splitName(name string) []string {
-	var parts []string
-	start := 0
-	flush := func(end int) {
-		if w := strings.TrimRight(strings.ToLower(name[start:end]), "0123456789"); w != "" {
-			parts = append(parts, w)
-		}
+// name is a field's name, split in camel, snake, kebab or dotted style into
+// words in lower case without digits at their ends. It lives on the stack: most
+// names in a log tell nothing and must cost nothing.
+type name struct {
+	low  [2*maxName + 64]byte
+	at   [32]struct{ from, to uint8 }
+	size int
+}
+
+// word returns the n-th word, counted from the end where n is negative.
+func (w *name) word(n int) []byte {
+	if n < 0 {
+		n += w.size
 	}
-	for i := range len(name) {
-		c := name[i]
+	return w.low[w.at[n].from:w.at[n].to]
+}
+
+func (w *name) split(s string) {
+	s = s[:min(len(s), len(w.low))]
+	start := 0
+	for i := range len(s) {
+		c := s[i]
+		w.low[i] = fold(c)
 		switch {
 		case !isAlnum(c):
-			flush(i)
+			w.add(start, i)
 			start = i + 1
-		case isUpper(c) && i > start && (isLower(name[i-1]) || i+1 < len(name) && isLower(name[i+1]) && isUpper(name[i-1])):
-			flush(i)
+		case isUpper(c) && i > start && (isLower(s[i-1]) || i+1 < len(s) && isLower(s[i+1]) && isUpper(s[i-1])):
+			w.add(start, i)
 			start = i
 		}
 	}
-	if start < len(name) {
-		flush(len(name))
+	w.add(start, len(s))
+}
+
+func (w *name) add(from, to int) {
+	for to > from && isDigit(w.low[to-1]) {
+		to--
 	}
-	return parts
+	if to > from && w.size < len(w.at) {
+		w.at[w.size].from, w.at[w.size].to = uint8(from), uint8(to)
+		w.size++
+	}
+}
+
+// lastWord is the last word of a name, or nothing.
+func lastWord(s string) string {
+	var w name
+	if w.split(s); w.size == 0 {
+		return ""
+	}
+	return string(w.word(-1))
 }
 
 // weigh returns the weight of a field's name and the kind of its value, or 0.
-func (v *vocabulary) weigh(name string) (weight, string) {
-	if !v.mayTell(name) {
+func (v *vocabulary) weigh(s string) (weight, string) {
+	var w name
+	if w.split(s); w.size == 0 {
 		return 0, ""
 	}
-	parts := splitName(name)
-	if len(parts) == 0 {
-		return 0, ""
-	}
-	return v.weighWords(parts)
-}
-
-// mayTell is the cheap look that spares most names the splitting: a name in
-// lower case that is one word tells only if the vocabulary has it.
-func (v *vocabulary) mayTell(name string) bool {
-	for i := range len(name) {
-		if !isLower(name[i]) {
-			return true
-		}
-	}
-	return v.account[name] || v.secret[name] || v.alone[name] || v.endsSecret(name)
-}
-
-func (v *vocabulary) weighWords(parts []string) (weight, string) {
-	last := parts[len(parts)-1]
-	if v.account[last] || last == "name" && len(parts) > 1 && v.account[parts[len(parts)-2]] {
-		if len(parts) > 1 && (parts[0] == "run" || parts[0] == "fs") {
+	last := w.word(-1)
+	if v.account[string(last)] || string(last) == "name" && w.size > 1 && v.account[string(w.word(-2))] {
+		if first := w.word(0); w.size > 1 && (string(first) == "run" || string(first) == "fs") {
 			return 0, ""
 		}
 		return user, "user"
 	}
-	if v.benign[last] && !(last == "user" || last == "service" && len(parts) == 1) {
+	if v.benign[string(last)] && !(string(last) == "user" || string(last) == "service" && w.size == 1) {
 		return 0, ""
 	}
-	for i, w := range parts {
-		if v.secret[w] || v.endsSecret(w) {
-			if i+1 < len(parts) && parts[i+1] == "less" || i > 0 && (parts[i-1] == "pull" || parts[i-1] == "by") {
-				return 0, ""
-			}
-			if w == "sig" || w == "signature" {
-				return coding, "signature"
-			}
-			return telling, kindOfWord(w)
-		}
-		if w == "key" || w == "keys" {
-			if i > 0 && v.beforeKey[parts[i-1]] {
-				return telling, "key"
-			}
-			if i+1 < len(parts) && parts[i+1] == "data" || i+1 == len(parts) {
-				return hinting, "key"
-			}
+	for i := range w.size {
+		if heavy, kind, known := v.weighWord(&w, i); known {
+			return heavy, kind
 		}
 	}
-	return v.weighWeak(parts, last)
+	return weighWeak(&w)
 }
 
-func (v *vocabulary) weighWeak(parts []string, last string) (weight, string) {
-	switch last {
+// weighWord weighs one word among its neighbours; known tells that it decides.
+func (v *vocabulary) weighWord(w *name, i int) (heavy weight, kind string, known bool) {
+	word := w.word(i)
+	next, before := "", ""
+	if i+1 < w.size {
+		next = string(w.word(i + 1))
+	}
+	if i > 0 {
+		before = string(w.word(i - 1))
+	}
+	if v.secret[string(word)] || v.endsSecret(word) {
+		switch {
+		case next == "less" || before == "pull" || before == "by":
+			return 0, "", true
+		case string(word) == "sig" || string(word) == "signature":
+			return coding, "signature", true
+		}
+		return telling, kindOfWord(string(word)), true
+	}
+	if string(word) != "key" && string(word) != "keys" {
+		return 0, "", false
+	}
+	switch {
+	case v.beforeKey[before]:
+		return telling, "key", true
+	case next == "data" || i+1 == w.size:
+		return hinting, "key", true
+	}
+	return 0, "", false
+}
+
+func weighWeak(w *name) (weight, string) {
+	switch string(w.word(-1)) {
 	case "auth", "session", "sid", "salt", "dsn", "sas", "identitytoken", "licence", "license":
 		return hinting, "credential"
 	case "phone", "mobile", "msisdn", "telephone", "phonenumber":
 		return dialled, "phone"
 	case "code", "state", "assertion", "ticket", "policy":
-		if len(parts) == 1 {
+		if w.size == 1 {
 			return coding, "code"
 		}
 	}
 	return 0, ""
 }
 
-func (v *vocabulary) endsSecret(w string) bool {
+func (v *vocabulary) endsSecret(w []byte) bool {
 	for _, e := range v.endings {
-		if len(w) > len(e) && strings.HasSuffix(w, e) {
+		if len(w) > len(e) && string(w[len(w)-len(e):]) == e {
 			return true
 		}
 	}

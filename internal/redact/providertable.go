@@ -220,8 +220,7 @@ func (p *pass) findNear(_, start, end int) {
 	if to-at < 16 || !looksSecret(p.s[at:to]) || isDigestAt(p.s, at) || to < len(p.s) && (p.s[to] == '/' || p.s[to] == ':') {
 		return
 	}
-	parts := splitName(p.s[start:name])
-	if len(parts) == 0 || identifies[parts[len(parts)-1]] || p.e.vocab.benign[parts[len(parts)-1]] {
+	if last := lastWord(p.s[start:name]); identifies[last] || p.e.vocab.benign[last] {
 		return
 	}
 	p.hide("credential", at, to)
@@ -244,8 +243,7 @@ func (r provider) drawn(value, name string) bool {
 	m := mixOf(value)
 	switch r.alphabet {
 	case uuidBytes:
-		last := splitName(name)
-		return isUUID(value) && len(last) > 0 && !identifies[last[len(last)-1]]
+		return isUUID(value) && !identifies[lastWord(name)]
 	case digitBytes:
 		return true
 	case plainBytes, upperBytes, hexaBytes, base64Bytes, wordBytes, dottedBytes, pathyBytes, cryptBytes, eqwordBytes, eqdotBytes, colonBytes:
