@@ -15,8 +15,8 @@ import (
 // window bounds the bytes of a line looked at on either side of a break.
 const window = 4 << 10
 
-// widths are the widths at which terminals and mail break lines.
-var widths = []int{60, 64, 70, 72, 76, 78, 79, 80, 90, 96, 100, 110, 120, 128, 132, 140, 150, 160, 180, 200, 240, 250, 256}
+// widths are the widths at which terminals, mail and pagers break lines.
+var widths = [...]int{60, 64, 72, 76, 80, 90, 100, 120, 128, 132, 160, 200, 240}
 
 // gap is one break: the bytes from the end of a line to where the next line's
 // own text begins.
@@ -91,7 +91,7 @@ func wrapped(s string, from, end int, goesOn bool) bool {
 	if next < 0 {
 		next = len(s) - end - 1
 	}
-	usual := slices.Contains(widths, width)
+	usual := slices.Contains(widths[:], width)
 	if isBlank(s[end+1]) && (!usual || end+2 >= len(s) || isSpace(s[end+2])) {
 		return false // indented, not broken
 	}
