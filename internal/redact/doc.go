@@ -42,7 +42,8 @@
 //   - random values of fewer than 32 characters, or of lower case and digits
 //     only, without a telling name or prefix: they look like object names;
 //   - addresses written into names, such as ip-10-0-1-23.ec2.internal;
-//   - people's names, postal addresses, national ids other than behind "ssn";
+//   - people's names, postal addresses, national ids other than those of
+//     national.go;
 //   - provider tokens beyond those of tokentable.go and providertable.go, and
 //     checksums of tokens;
 //   - gzip, deeper or other encodings, and UTF-16.

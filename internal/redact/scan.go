@@ -80,6 +80,9 @@ func (p *pass) scanShapes() {
 func (p *pass) lookAtRun(start, end int) {
 	n := end - start
 	c := p.s[start]
+	if (n == 9 || n == 11 || n == 16 || n == 3 && end < len(p.s) && p.s[end] == '.') && p.findNational(start, end) {
+		return
+	}
 	switch {
 	case isDigit(c) || c == '+':
 		if n >= 12 || c == '+' || end < len(p.s) && (p.s[end] == ' ' || p.s[end] == ')') {

@@ -150,6 +150,8 @@ exec: "server": executable file not found in $PATH: unknown
 x509: certificate signed by unknown authority
 WWW-Authenticate: Bearer realm="https://auth.docker.io/token",service="registry.docker.io"
 no basic auth credentials
+job 12345678A of batch 20261120T waits, part AB123456X, order 078-05-112, serial 529.982.247-26
+ticket 000-12-3456 and code RSSMRA85T10A562A
 authorization: failed for service account
 using basic configuration for tests
 bearer token missing
