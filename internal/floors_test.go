@@ -13,9 +13,9 @@ const module = "github.com/countersign-dev/countersign/"
 // floors gives every package its floor; see docs/architecture.md.
 var floors = map[string]int{
 	"internal/action": 0, "internal/redact": 0,
-	"internal/incident": 1, "internal/kube": 1,
+	"internal/incident": 1, "internal/kube": 1, "internal/loglines": 1, "internal/nginx": 1,
 	"internal/admission": 2, "internal/audit": 2, "internal/calibrate": 2, "internal/chat": 2, "internal/diagnose": 2,
-	"internal/jobs": 2, "internal/llm": 2, "internal/policy": 2, "internal/remediate": 2, "internal/store": 2,
+	"internal/jobs": 2, "internal/llm": 2, "internal/policy": 2, "internal/remediate": 2, "internal/store": 2, "internal/sizing": 2,
 	"internal/triage": 2, "internal/watch": 2,
 	"internal/respond": 3, "internal/report": 3, "internal/doctor": 3,
 	"internal/app":    4,

@@ -36,6 +36,7 @@ func watcherRules() []rbacv1.PolicyRule {
 		policyRule("", []string{"pods/log"}, "get"),
 		policyRule("events.k8s.io", []string{"events"}, look...),
 		policyRule("apps", []string{"deployments", "replicasets", "statefulsets", "daemonsets"}, look...),
+		policyRule("apps", []string{"controllerrevisions"}, "list"),
 		policyRule("batch", []string{"jobs", "cronjobs"}, look...),
 		policyRule("autoscaling", []string{"horizontalpodautoscalers"}, look...),
 		policyRule("policy", []string{"poddisruptionbudgets"}, look...),

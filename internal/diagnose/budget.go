@@ -33,7 +33,7 @@ func (l *look) budgetFaults(b *policyv1.PodDisruptionBudget) []kube.Symptom {
 }
 
 // drainAfter is how long a node may be cordoned before its drain should show.
-const drainAfter = 30 * time.Second
+const drainAfter = kube.EarlyAfter
 
 // heldNode is the first cordoned node, by name, that cannot be emptied for b,
 // and since when it is cordoned.

@@ -6,7 +6,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/countersign-dev/countersign/internal/action"
@@ -27,7 +26,29 @@ func (l *look) remedy(p proof, d *incident.Diagnosis) {
 		d.Note = redact.Sprintf("Helm release %s made %s: its next upgrade will undo a fix made here; change %s in the release's values too",
 			text(helm), refText(l.subject), valueToChange(p))
 	}
+	if len(d.Candidates) == 0 {
+		d.NoFix = l.whyNone(p, by)
+	}
 	d.Steps = l.steps(p, d.Owner)
+}
+
+// whyNone says why there is no button.
+func (l *look) whyNone(p proof, by string) redact.Text {
+	d, deployment := l.top.(*appsv1.Deployment)
+	switch row := remedyOf(p.cause); {
+	case by != "":
+		return redact.Literal("it is managed elsewhere: a change made here would be reverted")
+	case len(row.offers) == 0:
+		return row.people
+	case l.subject.Kind == "Pod":
+		return redact.Literal("nothing would bring a pod back that has no controller")
+	case !deployment:
+		return redact.Sprintf("nothing is changed here but Deployments and single pods; %s", row.people)
+	case d.Spec.Paused:
+		return redact.Literal("its rollout is paused: a change would not reach its pods")
+	default:
+		return row.people
+	}
 }
 
 // valid keeps what passes the catalogue's own check, so that nothing is offered
@@ -36,44 +57,52 @@ func valid(candidates []incident.Candidate) []incident.Candidate {
 	return slices.DeleteFunc(candidates, func(c incident.Candidate) bool { return c.Action.Validate() != nil })
 }
 
-// candidates offers changes for the cause, the best first.
+// candidates offers changes for the cause, the best first, by its row of the
+// table.
 func (l *look) candidates(p proof) []incident.Candidate {
-	if c, ok := l.deletePod(p); ok {
-		return []incident.Candidate{c}
+	row := remedyOf(p.cause)
+	if slices.Contains(row.offers, offerPod) {
+		if c, ok := l.deletePod(p); ok {
+			return []incident.Candidate{c}
+		}
 	}
 	d, ok := l.top.(*appsv1.Deployment)
-	if !ok || p.fault.pod != nil && ownerUID(p.fault.pod) != l.currentOwner() {
+	if !ok || d.Spec.Paused || d.DeletionTimestamp != nil || p.fault.pod != nil && ownerUID(p.fault.pod) != l.currentOwner() {
 		return nil
 	}
-	if inTheImage(p.cause) {
+	if slices.Contains(row.offers, offerImage) {
 		return l.imageCandidates(p, d)
 	}
 	var out []incident.Candidate
-	if c, ok := l.raiseMemory(p, d); ok {
-		out = append(out, c)
-	}
-	if to := l.rollbackTarget(p); to != nil {
-		out = append(out, l.rollback(d, to))
-	}
-	if p.hung {
-		out = append(out, incident.Candidate{
-			Action: action.Action{Kind: action.Restart, Target: l.subject, Params: action.Params{
-				Restart: &action.RestartParams{At: l.now.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05Z")},
-			}},
-			Why:         redact.Literal("starts every pod afresh; it does not remove what made them hang"),
-			Symptomatic: true,
-		})
+	for _, o := range row.offers {
+		switch o {
+		case offerMemory:
+			if c, ok := l.raiseMemory(p, d); ok {
+				out = append(out, c)
+			}
+		case offerRollback:
+			if c := l.rollbackTarget(p); c != nil {
+				out = append(out, l.rollback(d, c))
+			}
+		case offerRestart:
+			if p.hung {
+				out = append(out, l.restart())
+			}
+		case offerPod, offerImage: // tried above, alone
+		}
 	}
 	return out
 }
 
-// inTheImage reports whether another image of the same container may be the
-// cure.
-func inTheImage(c incident.Cause) bool {
-	return slices.Contains([]incident.Cause{
-		incident.ImageNotFound, incident.ImageNameInvalid, incident.ImageNeverPulled, incident.ImagePlatformMismatch,
-		incident.ImageRegistryUnreachable, incident.ImagePullUnauthorized, incident.RunAsNonRootViolation,
-	}, c)
+func (l *look) restart() incident.Candidate {
+	return incident.Candidate{
+		Action: action.Action{Kind: action.Restart, Target: l.subject, Params: action.Params{
+			Restart: &action.RestartParams{At: l.now.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05Z")},
+		}},
+		Why:         redact.Literal("starts every pod afresh; it does not remove what made them hang"),
+		Given:       redact.Literal("the program runs and does not answer, and has never been restarted"),
+		Symptomatic: true,
+	}
 }
 
 // imageCandidates go back to an image that ran: alone where nothing else
@@ -88,7 +117,7 @@ func (l *look) imageCandidates(p proof, d *appsv1.Deployment) []incident.Candida
 	if !ok {
 		return out
 	}
-	if to == nil || l.changeFrom(to).onlyImages() {
+	if to == nil || to.onlyImages() {
 		return append([]incident.Candidate{image}, out...)
 	}
 	return append(out, image)
@@ -105,16 +134,17 @@ func (l *look) setImage(p proof, d *appsv1.Deployment) (incident.Candidate, bool
 	if current == "" || current != f.container.Image {
 		return incident.Candidate{}, false // the rollout has moved on
 	}
-	for _, rs := range l.preferred() {
-		was := imageOf(&rs.Spec.Template.Spec, f.container.Name)
-		if was == "" || was == current || !usable(p.cause, current, was, rs) {
+	for _, r := range l.preferred() {
+		was := imageOf(&r.template.Spec, f.container.Name)
+		if was == "" || was == current || !usable(p.cause, current, was, r.set) {
 			continue
 		}
 		return incident.Candidate{
 			Action: action.Action{Kind: action.SetImage, Target: l.subject, Params: action.Params{
 				SetImage: &action.SetImageParams{Container: f.container.Name, From: current, To: was},
 			}},
-			Why: redact.Sprintf("goes back to image %s of revision %s%s", text(was), redact.Int(kube.Revision(rs)), runsNow(rs)),
+			Why:   redact.Sprintf("goes back to image %s of revision %s%s", text(was), redact.Int(r.number), runsNow(r.set)),
+			Given: redact.Sprintf("this workload ran that image as revision %s, and none of its pods shows this fault", redact.Int(r.number)),
 		}, true
 	}
 	return incident.Candidate{}, false
@@ -134,15 +164,17 @@ func usable(c incident.Cause, current, older string, rs *appsv1.ReplicaSet) bool
 	}
 }
 
-// preferred lists older revisions that are not faulty themselves: those with
-// ready pods first, then the newest first.
-func (l *look) preferred() []*appsv1.ReplicaSet {
-	older := l.olderSets()
+// preferred lists older revisions of a Deployment that are not faulty
+// themselves: those with ready pods first, then the newest first.
+func (l *look) preferred() []revision {
+	all := l.revisionsOf(l.top)
+	if len(all) < 2 {
+		return nil
+	}
+	older := all[:len(all)-1]
 	slices.Reverse(older)
-	older = slices.DeleteFunc(older, func(rs *appsv1.ReplicaSet) bool { return l.faulty[string(rs.UID)] > 0 })
-	slices.SortStableFunc(older, func(a, b *appsv1.ReplicaSet) int {
-		return ready(b) - ready(a)
-	})
+	older = slices.DeleteFunc(older, func(r revision) bool { return r.set == nil || l.faulty[string(r.set.UID)] > 0 })
+	slices.SortStableFunc(older, func(a, b revision) int { return ready(b.set) - ready(a.set) })
 	return older
 }
 
@@ -163,7 +195,7 @@ func runsNow(rs *appsv1.ReplicaSet) redact.Text {
 // raiseMemory doubles the limit, or goes as far as the bound allows.
 func (l *look) raiseMemory(p proof, d *appsv1.Deployment) (incident.Candidate, bool) {
 	f := p.fault
-	if p.cause != incident.OOMKilled || f.container == nil || f.init {
+	if f.container == nil || f.init {
 		return incident.Candidate{}, false
 	}
 	var live *corev1.Container
@@ -180,44 +212,24 @@ func (l *look) raiseMemory(p proof, d *appsv1.Deployment) (incident.Candidate, b
 	if !ok || !had || limit.Cmp(was) != 0 {
 		return incident.Candidate{}, false
 	}
-	to, ok := higherLimit(limit)
+	twice := limit.DeepCopy()
+	twice.Add(limit)
+	params, ok := action.MemoryChange(live.Name, limit, live.Resources.Requests[corev1.ResourceMemory], twice)
 	if !ok {
 		return incident.Candidate{}, false
 	}
-	params := &action.SetResourcesParams{Container: live.Name, FromMemoryLimit: limit.String(), ToMemoryLimit: to.String()}
-	// A request equal to the limit is meant to be equal (class Guaranteed).
-	if request, has := live.Resources.Requests[corev1.ResourceMemory]; has && request.Cmp(limit) == 0 {
-		params.FromMemoryRequest, params.ToMemoryRequest = request.String(), to.String()
-	}
 	return incident.Candidate{
-		Action: action.Action{Kind: action.SetResources, Target: kube.RefOf(d), Params: action.Params{SetResources: params}},
+		Action: action.Action{Kind: action.SetResources, Target: kube.RefOf(d), Params: action.Params{SetResources: &params}},
 		Why: redact.Sprintf("raises the memory limit of container %s from %s to %s; it does not remove what uses the memory",
-			text(live.Name), text(limit.String()), text(to.String())),
+			text(live.Name), text(params.FromMemoryLimit), text(params.ToMemoryLimit)),
+		Given:       redact.Literal("it was killed at this very limit, and the new one is within the bounds of the catalogue"),
 		Symptomatic: true,
 	}, true
-}
-
-// higherLimit is twice the limit, and less than the catalogue's bound.
-func higherLimit(limit resource.Quantity) (resource.Quantity, bool) {
-	to := limit.DeepCopy()
-	to.Add(limit)
-	bound := resource.MustParse(action.MaxMemoryLimit)
-	if to.Cmp(bound) < 0 {
-		return to, true
-	}
-	to = bound.DeepCopy()
-	to.Sub(resource.MustParse("256Mi"))
-	return to, to.Cmp(limit) > 0
 }
 
 // deletePod is for the one bad pod of a workload whose other pods are well, and
 // whose fault is not in what all pods share.
 func (l *look) deletePod(p proof) (incident.Candidate, bool) {
-	switch p.cause {
-	case incident.AppError, incident.LivenessProbeFailing, incident.ReadinessProbeFailing, incident.StartupProbeFailing:
-	default:
-		return incident.Candidate{}, false
-	}
 	pod := p.fault.pod
 	if pod == nil {
 		return incident.Candidate{}, false
@@ -243,6 +255,7 @@ func (l *look) deletePod(p proof) (incident.Candidate, bool) {
 		Action: action.Action{Kind: action.DeletePod, Target: kube.RefOf(pod), Params: action.Params{DeletePod: &action.DeletePodParams{}}},
 		Why: redact.Sprintf("replaces the one pod that fails; %s others of the same template are well, so the template is not at fault",
 			redact.Int(int64(well))),
+		Given:       redact.Literal("its controller makes a new pod, and all others of its template are ready"),
 		Symptomatic: true,
 	}, true
 }

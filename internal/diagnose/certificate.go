@@ -1,94 +1,20 @@
 package diagnose
 
 import (
-	"path"
-	"regexp"
-	"strings"
+	corev1 "k8s.io/api/core/v1"
 
-	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
-// untrusted are the words of TLS libraries for a certificate that is expired,
-// not yet valid, of an unknown authority or of another name.
-var untrusted = []*regexp.Regexp{
-	// Go
-	regexp.MustCompile(`\bx509: (?:certificate has expired or is not yet valid|certificate signed by unknown authority|certificate is valid for |certificate is not valid for |cannot validate certificate for |certificate relies on legacy Common Name|certificate is not authorized)`),
-	regexp.MustCompile(`\bremote error: tls: (?:expired certificate|unknown certificate authority|certificate required|bad certificate)`),
-	// OpenSSL, as in Python, Ruby, curl and psql
-	regexp.MustCompile(`\bcertificate verify failed\b`),
-	regexp.MustCompile(`\bSSL certificate problem: (?:certificate has expired|certificate is not yet valid|self[- ]signed certificate|unable to get local issuer certificate|invalid CA certificate)`),
-	// Node
-	regexp.MustCompile(`\b(?:CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|ERR_TLS_CERT_ALTNAME_INVALID)\b`),
-	regexp.MustCompile(`^(?:\w+ )?Error: (?:certificate has expired|self[- ]signed certificate|unable to verify the first certificate|Hostname/IP does not match certificate's altnames)`),
-	// in anybody's words
-	regexp.MustCompile(`(?i)\bcertificate (?:has |is )?expired\b|\bexpired certificate\b|\bcertificate is not yet valid\b`),
-	// Java
-	regexp.MustCompile(`\bPKIX path (?:building|validation) failed\b|\bCertificate(?:Expired|NotYetValid)Exception: `),
-}
-
-var certificateFile = regexp.MustCompile(`(/[^\s"'‘’:,;()\[\]=]+\.(?:crt|pem|cer|cert|p12|jks))\b`)
-
-var (
-	// certificateField is a field of a structured line that names the program's
-	// own certificate. A client's and an authority's go by other names.
-	certificateField = regexp.MustCompile(`(?i)(?:^|[\s{,])"?((?:(?:tls|ssl|server|serving)[_.-]?)?(?:cert|certificate|crt)(?:[_.-]?(?:file|path))?|file|path)"?\s*[:=]\s*"?` + filePattern)
-	// outOfDate is what a program can find wrong with a certificate of its own.
-	outOfDate = regexp.MustCompile(`(?i)\bcertificate (?:has |is )?(?:expired|not yet valid)\b|\bexpired certificate\b|\bCertificate(?:Expired|NotYetValid)Exception: |\bCERT_(?:HAS_EXPIRED|NOT_YET_VALID)\b`)
-	// otherSide marks a certificate that somebody else showed.
-	otherSide   = regexp.MustCompile(`(?i)tls: failed to verify certificate|\bremote error: |://|\bhandshake\b|\bdial(?:ing)?\b|\b(?:client|peer|upstream)\b|\bconnect(?:ing|ion)?\b|(?:^|[\s{,])"?(?:peer|remote|remote_addr|upstream|endpoint|url|target|host|server|server_name|broker)"?[:=]`)
-	quotedWords = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-)
-
-// ownCertificate is the file that a structured line names beside its message as
-// the certificate that is out of date; empty where it names none, or several,
-// or speaks of the other side's certificate.
-func ownCertificate(raw string) string {
-	if !outOfDate.MatchString(raw) || otherSide.MatchString(raw) {
-		return ""
-	}
-	fields := quotedWords.ReplaceAllStringFunc(raw, func(q string) string {
-		if isPhrase(q) {
-			return `"…"`
-		}
-		return q
-	})
-	named := ""
-	for _, m := range certificateField.FindAllStringSubmatch(fields, 4) {
-		general := strings.EqualFold(m[1], "file") || strings.EqualFold(m[1], "path")
-		if general && !certificateFile.MatchString(m[2]) || path.Clean(m[2]) == path.Clean(named) {
-			continue
-		}
-		if named != "" {
-			return ""
-		}
-		named = m[2]
-	}
-	return named
-}
-
-// readCertificate reads whether a program gives up for a certificate, and of
-// which file.
-func readCertificate(line string) (reason, bool) {
-	for _, re := range untrusted {
-		if !re.MatchString(line) {
-			continue
-		}
-		r := reason{cause: incident.CertificateInvalid}
-		if m := certificateFile.FindStringSubmatch(line); m != nil {
-			r.path = m[1]
-		}
-		return r, true
-	}
-	return reason{}, false
-}
-
 // invalidCertificate blames the Secret that a named file comes from. Without a
-// file it may be the other side's certificate.
-func (l *look) invalidCertificate(f fault, p proof, named string, words redact.Text) proof {
+// file it may be the other side's certificate: then that of the called workload,
+// if its time is over and the workload has but one.
+func (l *look) invalidCertificate(f fault, p proof, named string, line, words redact.Text) proof {
 	p.summary = redact.Sprintf("%s: it does not accept a certificate: “%s”", l.fares(f), words)
 	if named == "" {
-		return p
+		return l.servedCertificate(f, p, line, words)
 	}
 	from, ok := l.sourceOf(f, named)
 	if !ok || from.kind != "Secret" {
@@ -100,4 +26,54 @@ func (l *look) invalidCertificate(f fault, p proof, named string, words redact.T
 	p.summary = redact.Sprintf("%s: the certificate %s, which is key %s of %s, is not accepted: “%s”",
 		l.fares(f), text(named), text(p.key), refText(p.root), words)
 	return p
+}
+
+// servedCertificate looks for the Secret of the certificate that a called
+// workload shows.
+func (l *look) servedCertificate(f fault, p proof, line, words redact.Text) proof {
+	call, ok := loglines.ExpiredAt(line.String())
+	if !ok {
+		return p
+	}
+	called := l.peerOf(f.pod, call)
+	if called.svc == nil || l.isBehind(called.svc) {
+		return p
+	}
+	list := l.x.Behind(called.svc)
+	if len(list) != 1 {
+		return p
+	}
+	name := tlsSecret(&list[0].Pod.Spec)
+	if name == "" {
+		return p
+	}
+	p.root = l.sourceRef(called.svc.Namespace, source{kind: "Secret", name: name})
+	p.cites = append(p.cites, l.evidence.add("spec", list[0].Ref, redact.Literal("volumes"),
+		redact.Sprintf("its certificate comes from %s", refText(p.root)), l.x.Taken))
+	p.summary = redact.Sprintf("%s: the certificate of %s, which comes from %s, is out of date: “%s”",
+		l.fares(f), refText(kube.RefOf(called.svc)), refText(p.root), words)
+	return p
+}
+
+// tlsSecret is the one Secret that a pod mounts as its certificate; empty if
+// there is none or several.
+func tlsSecret(spec *corev1.PodSpec) string {
+	found := ""
+	for i := range spec.Containers {
+		for _, m := range spec.Containers[i].VolumeMounts {
+			for n := range spec.Volumes {
+				v := &spec.Volumes[n]
+				if v.Name != m.Name || !tlsMount.MatchString(m.MountPath) && !tlsMount.MatchString(v.Name) {
+					continue
+				}
+				for _, name := range volumeNames(v, "Secret") {
+					if found != "" && found != name {
+						return ""
+					}
+					found = name
+				}
+			}
+		}
+	}
+	return found
 }

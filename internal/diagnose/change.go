@@ -8,88 +8,50 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/countersign-dev/countersign/internal/kube"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
-// change is the difference between two revisions of a Deployment.
+// change is the difference between two revisions of a workload.
 type change struct {
-	from, to *appsv1.ReplicaSet // older, current
-	at       time.Time          // when the current one was rolled out
+	from, to revision  // older, current
+	at       time.Time // when the current one was rolled out
+	by       redact.Text
 	// fields holds container name → the fields of it that differ.
 	fields map[string][]string
 	// other is set where more differs than a rollback may touch.
 	other bool
 }
 
-// currentSet is the ReplicaSet of the Deployment's present template.
-func (l *look) currentSet() *appsv1.ReplicaSet {
+func (l *look) currentOwner() string {
 	d, ok := l.top.(*appsv1.Deployment)
 	if !ok {
-		return nil
+		return ""
 	}
-	sets := l.x.RevisionsOf(d)
-	for _, rs := range sets {
-		if kube.Revision(rs) == kube.Revision(d) && kube.Revision(d) > 0 {
-			return rs
-		}
-	}
-	if len(sets) == 0 {
-		return nil
-	}
-	return sets[len(sets)-1]
-}
-
-func (l *look) currentOwner() string {
-	if rs := l.currentSet(); rs != nil {
+	if rs := l.currentSetOf(d); rs != nil {
 		return string(rs.UID)
 	}
 	return ""
 }
 
-// change is what the last rollout changed; nil if there was none.
-func (l *look) change() *change {
-	older := l.olderSets()
-	if len(older) == 0 {
+// change is what the subject's last rollout changed; nil if there was none.
+func (l *look) change() *change { return l.changeOf(l.top) }
+
+// changeOf is what a workload's last rollout changed; nil if there was none.
+func (l *look) changeOf(obj metav1.Object) *change {
+	all := l.revisionsOf(obj)
+	if len(all) < 2 {
 		return nil
 	}
-	return l.changeFrom(older[len(older)-1])
+	return changeFrom(obj, all, all[len(all)-2])
 }
 
-// olderSets lists the ReplicaSets before the current one, oldest first.
-func (l *look) olderSets() []*appsv1.ReplicaSet {
-	current := l.currentSet()
-	if current == nil {
-		return nil
-	}
-	d, ok := l.top.(*appsv1.Deployment)
-	if !ok {
-		return nil
-	}
-	var out []*appsv1.ReplicaSet
-	for _, rs := range l.x.RevisionsOf(d) {
-		if kube.Revision(rs) > 0 && kube.Revision(rs) < kube.Revision(current) {
-			out = append(out, rs)
-		}
-	}
-	return out
-}
-
-func (l *look) changeFrom(older *appsv1.ReplicaSet) *change {
-	current := l.currentSet()
-	c := &change{from: older, to: current, at: current.CreationTimestamp.Time}
-	c.fields, c.other = compare(&older.Spec.Template, &current.Spec.Template)
-	if d, ok := l.top.(*appsv1.Deployment); ok {
-		for i := range d.Status.Conditions {
-			p := &d.Status.Conditions[i]
-			// A rollback takes an old ReplicaSet up again: its creation time
-			// says nothing then.
-			if p.Type == appsv1.DeploymentProgressing && p.LastUpdateTime.After(c.at) {
-				c.at = p.LastUpdateTime.Time
-			}
-		}
-	}
+// changeFrom compares an older revision with the last of all.
+func changeFrom(obj metav1.Object, all []revision, older revision) *change {
+	c := &change{from: older, to: all[len(all)-1]}
+	c.at, c.by = rolledOut(obj, all)
+	c.fields, c.other = compare(c.from.template, c.to.template)
 	return c
 }
 
@@ -161,6 +123,9 @@ func (c *change) touches(container string, names ...string) bool {
 	return false
 }
 
+// nothing reports a rollout that changed nothing but annotations: a restart.
+func (c *change) nothing() bool { return len(c.fields) == 0 && !c.other }
+
 // onlyImages reports whether nothing but images changed.
 func (c *change) onlyImages() bool {
 	for _, names := range c.fields {
@@ -171,16 +136,19 @@ func (c *change) onlyImages() bool {
 	return !c.other && len(c.fields) > 0
 }
 
+// maxOrigin bounds the words that somebody gave a change, in runes.
+const maxOrigin = 120
+
 // describe tells the change without values: those of variables may be secret.
 func (c *change) describe() redact.Text {
 	var parts []string
-	for _, list := range [][]corev1.Container{c.to.Spec.Template.Spec.InitContainers, c.to.Spec.Template.Spec.Containers} {
+	for _, list := range [][]corev1.Container{c.to.template.Spec.InitContainers, c.to.template.Spec.Containers} {
 		for i := range list {
 			if names := c.fields[list[i].Name]; len(names) > 0 {
 				parts = append(parts, strings.Join(names, ", ")+" of container "+list[i].Name)
 			}
 			if c.touches(list[i].Name, "image") {
-				parts[len(parts)-1] += " (" + imageOf(&c.from.Spec.Template.Spec, list[i].Name) + " to " + list[i].Image + ")"
+				parts[len(parts)-1] += " (" + imageOf(&c.from.template.Spec, list[i].Name) + " to " + list[i].Image + ")"
 			}
 		}
 	}
@@ -190,8 +158,11 @@ func (c *change) describe() redact.Text {
 	if len(parts) == 0 {
 		parts = append(parts, "nothing but annotations")
 	}
-	return redact.Sprintf("revision %s to %s changed %s",
-		redact.Int(kube.Revision(c.from)), redact.Int(kube.Revision(c.to)), text(strings.Join(parts, "; ")))
+	said := redact.Sprintf("revision %s to %s changed %s", redact.Int(c.from.number), redact.Int(c.to.number), text(strings.Join(parts, "; ")))
+	if c.to.origin != "" && c.to.origin != c.from.origin {
+		said = redact.Sprintf("%s (%s)", said, text(c.to.origin).Truncate(maxOrigin))
+	}
+	return said
 }
 
 func imageOf(spec *corev1.PodSpec, container string) string {

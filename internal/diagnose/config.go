@@ -25,6 +25,7 @@ var (
 	objectNotFound = regexp.MustCompile(`\b(configmap|secret)s? \\?"([^"\\]+)\\?" not found`)
 	keyNotFound    = regexp.MustCompile(`couldn't find key (\S+) in (ConfigMap|Secret) (?:[^/\s]+/)?([^\s"]+)`)
 	keyInVolume    = regexp.MustCompile(`references? non-existent (config|secret) key: ([^\s"]+)`)
+	cacheSync      = regexp.MustCompile(`\bfailed to sync (?:configmap|secret) cache: `)
 	volumeOf       = regexp.MustCompile(`for volume \\?"([^"\\]+)\\?"`)
 )
 
@@ -62,7 +63,10 @@ func proveConfig(l *look, f fault) (proof, bool) {
 	m, ok := parseMissing(f.symptom.Message)
 	if !ok {
 		if m, id, ok = l.missingByEvent(f); !ok {
-			return proof{}, false
+			if m, ok = l.absentReference(f); !ok {
+				return proof{}, false
+			}
+			id = l.status(f)
 		}
 	}
 	m, ok = l.resolve(f.pod, m)
@@ -108,6 +112,60 @@ func (l *look) missingByEvent(f fault) (m missing, id string, ok bool) {
 		}
 	}
 	return missing{}, "", false
+}
+
+// absentReference decides where the kubelet of a busy node has no more to say
+// than that its cache is late: exactly one object that the pod cannot do without
+// is known to be absent.
+func (l *look) absentReference(f fault) (m missing, ok bool) {
+	if !cacheSync.MatchString(f.symptom.Message) {
+		return missing{}, false
+	}
+	for _, kind := range []string{"ConfigMap", "Secret"} {
+		for _, name := range required(&f.pod.Spec, kind) {
+			if !l.x.KnownAbsent(kind, f.pod.Namespace, name) || m == (missing{kind: kind, name: name}) {
+				continue
+			}
+			if ok {
+				return missing{}, false
+			}
+			m, ok = missing{kind: kind, name: name}, true
+		}
+	}
+	return m, ok
+}
+
+// required lists the objects of a kind that containers take variables from and
+// that are not optional.
+func required(spec *corev1.PodSpec, kind string) []string {
+	var out []string
+	add := func(is, name string, optional *bool) {
+		if is == kind && (optional == nil || !*optional) {
+			out = append(out, name)
+		}
+	}
+	for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
+		for _, from := range c.EnvFrom {
+			if r := from.ConfigMapRef; r != nil {
+				add("ConfigMap", r.Name, r.Optional)
+			}
+			if r := from.SecretRef; r != nil {
+				add("Secret", r.Name, r.Optional)
+			}
+		}
+		for _, e := range c.Env {
+			if e.ValueFrom == nil {
+				continue
+			}
+			if r := e.ValueFrom.ConfigMapKeyRef; r != nil {
+				add("ConfigMap", r.Name, r.Optional)
+			}
+			if r := e.ValueFrom.SecretKeyRef; r != nil {
+				add("Secret", r.Name, r.Optional)
+			}
+		}
+	}
+	return out
 }
 
 // resolve joins the message with the pod's spec and with what the snapshot

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -107,7 +108,7 @@ func proveEnvVar(l *look, f fault) (proof, bool) {
 	}
 	lines := l.logLines(f)
 	for n := len(lines) - 1; n >= 0; n-- {
-		name, ok := unsetIn(lines, n)
+		name, ok := loglines.UnsetIn(lines, n)
 		if !ok || f.setsVar(name) {
 			continue
 		}
@@ -154,11 +155,11 @@ func proveInit(l *look, f fault) (proof, bool) {
 
 // proveTrace believes a stack trace or panic in the log of a container that
 // ended by itself.
-func proveTrace(l *look, f fault) (proof, bool) { return l.proveByLog(f, isTrace) }
+func proveTrace(l *look, f fault) (proof, bool) { return l.proveByLog(f, loglines.IsTrace) }
 
 // proveErrorLine believes a line that is marked as an error at the end of the
 // log. It proves less than a trace and is counted apart.
-func proveErrorLine(l *look, f fault) (proof, bool) { return l.proveByLog(f, isErrorLine) }
+func proveErrorLine(l *look, f fault) (proof, bool) { return l.proveByLog(f, loglines.IsError) }
 
 func (l *look) proveByLog(f fault, shows func(string) bool) (proof, bool) {
 	t := termination(f)
@@ -166,7 +167,7 @@ func (l *look) proveByLog(f fault, shows func(string) bool) (proof, bool) {
 		return proof{}, false
 	}
 	lines := l.logLines(f)
-	if other, _ := otherCause(lines); other != "" {
+	if loglines.LastTrouble(lines) != "" {
 		return proof{}, false
 	}
 	at := -1
@@ -182,7 +183,7 @@ func (l *look) proveByLog(f fault, shows func(string) bool) (proof, bool) {
 		cause: incident.AppError,
 		cites: []string{l.status(f), l.log(f, l.telling(f))},
 		summary: redact.Sprintf("%s keeps crashing: container %s ends with exit code %s after “%s”",
-			refText(l.subject), text(f.symptom.Container), redact.Int(int64(t.ExitCode)), headline(lines, at).Truncate(120)),
+			refText(l.subject), text(f.symptom.Container), redact.Int(int64(t.ExitCode)), loglines.Headline(lines, at).Truncate(120)),
 		ruledOut: []redact.Text{redact.Literal("memory, probe, image and missing configuration: the program started and ended by itself")},
 	}, true
 }

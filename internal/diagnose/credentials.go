@@ -11,18 +11,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/countersign-dev/countersign/internal/action"
-	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
-
-// dependency is a kind of service that rejects credentials in words of its own.
-// env finds the variables that speak of it.
-type dependency struct {
-	name    string
-	rejects *regexp.Regexp
-	env     *regexp.Regexp
-}
 
 const databaseEnv = `DB|DATABASE|DATASOURCE|SQL|JDBC`
 
@@ -30,34 +22,21 @@ const databaseEnv = `DB|DATABASE|DATASOURCE|SQL|JDBC`
 // name.
 func envWords(words string) *regexp.Regexp { return regexp.MustCompile(`(?i)(?:^|_)(?:` + words + `)`) }
 
-var dependencies = []dependency{
-	{"PostgreSQL", regexp.MustCompile(`\bpassword authentication failed for user\b|\bSASL authentication failed\b`), envWords(databaseEnv + `|PG|POSTGRES`)},
-	{"MySQL", regexp.MustCompile(`\bAccess denied for user '[^']*'@'[^']*' \(using password: (?:YES|NO)\)`), envWords(databaseEnv + `|MYSQL|MARIADB`)},
-	{"MongoDB", regexp.MustCompile(`\(AuthenticationFailed\) Authentication failed|\bMongo(?:Server)?Error: Authentication failed|\bauth error: .*[Aa]uthentication failed`), envWords(`DB|DATABASE|MONGO`)},
-	{"Redis", regexp.MustCompile(`\bWRONGPASS invalid username-password pair|\bERR invalid password\b`), envWords(`REDIS|CACHE|VALKEY`)},
-	{"RabbitMQ", regexp.MustCompile(`\bACCESS_REFUSED - Login was refused\b|\busername or password not allowed\b`), envWords(`RABBIT|AMQP|BROKER|MQ`)},
-	{"Kafka", regexp.MustCompile(`\bSaslAuthenticationException: |\bSASL authentication error\b|\bSASL Authentication failed\b`), envWords(`KAFKA|SASL|BROKER`)},
-	{"SQL Server", regexp.MustCompile(`\bLogin failed for user '[^']+'`), envWords(databaseEnv + `|SA_`)},
-	{"LDAP", regexp.MustCompile(`\bLDAP Result Code 49\b|\bLDAP: error code 49\b`), envWords(`LDAP|BIND`)},
-	{"the mail server", regexp.MustCompile(`\b535[ -]5\.7\.\d+ `), envWords(`SMTP|MAIL`)},
-	{"AWS", regexp.MustCompile(`\b(?:InvalidAccessKeyId|InvalidClientTokenId|SignatureDoesNotMatch)\b`), envWords(`AWS|S3`)},
-	{"an HTTP service", regexp.MustCompile(`\b401 Client Error: Unauthorized for url\b|(?i:\b(?:status|status code|statuscode|returned|responded with|answered|response code|http/1\.1|http/2)[:=]? ?(?:http )?401\b|\b401 unauthorized\b)`), envWords(`API|HTTP|TOKEN|CLIENT`)},
-	{someService, regexp.MustCompile(`(?i)\b(?:invalid|wrong|bad|incorrect) (?:user ?name or password|credentials|password|api key|api token)\b|\bauthentication failed\b|\blogin failed\b`), envWords(``)},
-}
-
-// someService rejects in words that any program might use, also of its own
-// clients: they count only as the last words of a program that ended.
-const someService = "a service that it calls"
-
-// readRejection reads which kind of dependency rejects the program's
-// credentials.
-func readRejection(line string) (reason, bool) {
-	for _, d := range dependencies {
-		if d.rejects.MatchString(line) {
-			return reason{cause: incident.CredentialsRejected, system: d.name}, true
-		}
-	}
-	return reason{}, false
+// systemEnv finds, by the kind of service that rejects credentials, the
+// variables that speak of it.
+var systemEnv = map[string]*regexp.Regexp{
+	"PostgreSQL":         envWords(databaseEnv + `|PG|POSTGRES`),
+	"MySQL":              envWords(databaseEnv + `|MYSQL|MARIADB`),
+	"MongoDB":            envWords(`DB|DATABASE|MONGO`),
+	"Redis":              envWords(`REDIS|CACHE|VALKEY`),
+	"RabbitMQ":           envWords(`RABBIT|AMQP|BROKER|MQ`),
+	"Kafka":              envWords(`KAFKA|SASL|BROKER`),
+	"SQL Server":         envWords(databaseEnv + `|SA_`),
+	"LDAP":               envWords(`LDAP|BIND`),
+	"the mail server":    envWords(`SMTP|MAIL`),
+	"AWS":                envWords(`AWS|S3`),
+	loglines.HTTPService: envWords(`API|HTTP|TOKEN|CLIENT`),
+	loglines.SomeService: envWords(``),
 }
 
 // rejectedCredentials blames the Secret that the credentials come from, where
@@ -144,13 +123,20 @@ func (l *look) credentials(f fault, system string) (name string, how redact.Text
 }
 
 func aboutSystem(env, system string) bool {
-	return slices.ContainsFunc(dependencies, func(d dependency) bool { return d.name == system && d.env.MatchString(env) })
+	about, known := systemEnv[system]
+	return known && about.MatchString(env)
 }
 
 func aboutAnother(env, system string) bool {
-	return system != someService && slices.ContainsFunc(dependencies, func(d dependency) bool {
-		return d.name != system && d.name != "an HTTP service" && d.name != someService && d.env.MatchString(env)
-	})
+	if system == loglines.SomeService {
+		return false
+	}
+	for name, about := range systemEnv {
+		if name != system && name != loglines.HTTPService && name != loglines.SomeService && about.MatchString(env) {
+			return true
+		}
+	}
+	return false
 }
 
 // secretBehind is the Secret of a variable: its own, or that of the file which

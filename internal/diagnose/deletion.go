@@ -12,8 +12,9 @@ import (
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
-// deletionAfter is how long a finalizer may take.
-const deletionAfter = kube.PendingAfter
+// deletionAfter is how long a finalizer may take before those who ask are told;
+// it is announced after its hold.
+const deletionAfter = kube.EarlyAfter
 
 // deletionFaults says whether an object, or a pod of it, waits for a finalizer
 // that nobody works on. What is deleted and seen by nobody here (a ConfigMap, a

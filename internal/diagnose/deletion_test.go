@@ -30,7 +30,7 @@ func TestAFinalizerIsStuckOnlyWhereNobodyWorksOnIt(t *testing.T) {
 	}{
 		{"nobody touches it", nil, incident.FinalizerStuck},
 		{"deleted a moment ago", service(func(s *kube.Snapshot, o *corev1.Service) {
-			at := metav1.NewTime(s.Taken.Add(-time.Minute))
+			at := metav1.NewTime(s.Taken.Add(-20 * time.Second))
 			o.DeletionTimestamp = &at
 		}), ""},
 		{"not deleted at all", service(func(_ *kube.Snapshot, o *corev1.Service) { o.DeletionTimestamp = nil }), ""},

@@ -8,6 +8,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -27,12 +28,16 @@ func proveDependency(l *look, f fault) (proof, bool) {
 		if p, ok := l.unnamedPeer(f, w); ok {
 			return p, true
 		}
-		if !w.call.how.named() && !w.call.loose && w.peer.outside() && f.symptom.Kind == kube.CrashLoop {
+		if !w.call.How.Named() && !w.call.Loose && (w.peer.outside() || w.nowhere()) && f.symptom.Kind == kube.CrashLoop {
 			return l.outsider(f, w), true
 		}
 	}
 	return proof{}, false
 }
+
+// nowhere reports whether the log names the peer by an address alone that is
+// none of the cluster's.
+func (w waiting) nowhere() bool { return w.call.Foreign && w.call.Host == "" && w.call.Object == "" }
 
 // awaited reports whether a failed call is explained by a Service with nobody
 // behind it. A lookup fails for that reason only where the Service is headless:
@@ -41,7 +46,7 @@ func (l *look) awaited(w waiting) bool {
 	if !l.down(w.peer) {
 		return false
 	}
-	return !w.call.how.named() || headless(w.peer.svc) && w.call.how != nameTimeout
+	return !w.call.How.Named() || headless(w.peer.svc) && w.call.How != loglines.NameTimeout
 }
 
 func (l *look) dependency(f fault, w waiting) proof {
@@ -100,13 +105,13 @@ func (l *look) effect(f fault) redact.Text {
 // timed out, and not whose: of the Services that the container's spec names,
 // exactly one must be down.
 func (l *look) unnamedPeer(f fault, w waiting) (proof, bool) {
-	if w.call.how.named() || w.call.host != "" || w.call.object != "" {
+	if w.call.How.Named() || w.call.Host != "" || w.call.Object != "" {
 		return proof{}, false
 	}
 	down := map[action.Ref]peer{}
 	for _, h := range append(envHosts(f.container), commandHosts(f.container)...) {
 		p := l.peerAt(f.pod, h.host, h.port)
-		if l.down(p) && (w.call.port == 0 || w.call.port == h.port || servesPort(p.svc, w.call.port)) {
+		if l.down(p) && (w.call.Port == 0 || w.call.Port == h.port || servesPort(p.svc, w.call.Port)) {
 			down[kube.RefOf(p.svc)] = p
 		}
 	}
@@ -139,11 +144,14 @@ func servesPort(svc *corev1.Service, port int32) bool {
 // outsider blames a host outside the cluster. There is no object to name, so
 // that the workload is the root.
 func (l *look) outsider(f fault, w waiting) proof {
+	who := redact.Sprintf("%s, which lies outside the cluster,", text(w.peer.host))
+	if w.nowhere() {
+		who = redact.Literal("a machine that is none of the cluster's")
+	}
 	return proof{
-		cause: incident.DependencyUnavailable,
-		cites: []string{l.status(f), l.log(f, l.excerpt(f, w.line))},
-		summary: redact.Sprintf("%s because %s, which lies outside the cluster, does not accept its connection",
-			l.effect(f), text(w.peer.host)),
+		cause:    incident.DependencyUnavailable,
+		cites:    []string{l.status(f), l.log(f, l.excerpt(f, w.line))},
+		summary:  redact.Sprintf("%s because %s does not accept its connection", l.effect(f), who),
 		ruledOut: []redact.Text{redact.Literal("the program itself: its log says that it gave up on the connection")},
 	}
 }

@@ -76,13 +76,18 @@ func DiagnoseIndexed(x *kube.Index, subject action.Ref, opts Options) Finding {
 	if !proven {
 		p = l.unknown(faults)
 	}
+	l.recent = l.lookBack(p, faults)
+	p.cites = append(p.cites, l.changes(&f.Diagnosis)...)
 	l.context(faults)
+	p.cites = append(p.cites, l.uses(p)...)
 	f.Since = since(faults, p.fault)
 	d := &f.Diagnosis
 	d.Cause, d.Root, d.Object, d.Rule = p.cause, p.root, p.fault.object, p.rule
 	d.Summary, d.Cites, d.RuledOut, d.Thing = p.summary, p.cites, p.ruledOut, text(p.thing)
 	d.Confidence = confidence(opts, p.rule)
+	d.Severity = l.severity(p.cause)
 	l.remedy(p, d)
+	d.Edit = p.textEdit()
 	f.Evidence = l.evidence.list
 	f.Hypotheses = l.hypotheses(p, d)
 	holds := opts.Holds

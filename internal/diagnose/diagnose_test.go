@@ -89,6 +89,12 @@ func (w want) check(s *kube.Snapshot, namespace string) []string {
 	if !strings.Contains(f.Diagnosis.Summary.String(), w.Says) {
 		out = append(out, fmt.Sprintf("want a summary with %q, have %s", w.Says, said))
 	}
+	switch changed := f.Diagnosis.Changed.String(); {
+	case w.Changed == "none" && (changed != "" || len(f.Diagnosis.Changes) > 0):
+		out = append(out, fmt.Sprintf("want no change told, have %q of %v", changed, f.Diagnosis.Changes))
+	case w.Changed != "none" && !strings.Contains(changed, w.Changed):
+		out = append(out, fmt.Sprintf("want a change told with %q, have %q of %v", w.Changed, changed, f.Diagnosis.Changes))
+	}
 	return append(out, sound(f)...)
 }
 

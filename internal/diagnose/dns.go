@@ -10,6 +10,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -22,7 +23,7 @@ func proveDNS(l *look, f fault) (proof, bool) { return l.dnsFailure(f, l.waits(f
 
 func (l *look) dnsFailure(f fault, ws []waiting) (proof, bool) {
 	for _, w := range ws {
-		if !w.call.how.named() || w.call.loose {
+		if !w.call.How.Named() || w.call.Loose {
 			continue
 		}
 		if reason := l.ownDNS(f.pod, w.peer); !reason.IsEmpty() {
@@ -35,7 +36,7 @@ func (l *look) dnsFailure(f fault, ws []waiting) (proof, bool) {
 				ruledOut: []redact.Text{redact.Sprintf("a missing Service: %s exists", refText(kube.RefOf(w.peer.svc)))},
 			}, true
 		}
-		if w.call.how == nameUnknown || !l.clusterResolves(f.pod) || w.peer.svc == nil && !w.peer.outside() {
+		if w.call.How == loglines.NameUnknown || !l.clusterResolves(f.pod) || w.peer.svc == nil && !w.peer.outside() {
 			continue
 		}
 		if svc, root := l.clusterDNSDown(); svc != nil {

@@ -39,8 +39,12 @@ func TestWhatWaitsShortlyIsToldOnlyIfItIsProven(t *testing.T) {
 			if f := captured(t, name, younger(40*time.Second)); f.Diagnosis.Cause != cause || !f.Settling {
 				t.Errorf("after 40 s: want %s, settling; have %s, settling %v", cause, describe(f), f.Settling)
 			}
-			if f := captured(t, name, younger(20*time.Second)); !f.Healthy {
-				t.Errorf("after 20 s: want nothing, have %s", describe(f))
+			quiet := 20 * time.Second
+			if cause == incident.VolumeMountFailed { // its kubelet has spoken
+				quiet = 8 * time.Second
+			}
+			if f := captured(t, name, younger(quiet)); !f.Healthy {
+				t.Errorf("after %s: want nothing, have %s", quiet, describe(f))
 			}
 			silent := func(s *kube.Snapshot) {
 				younger(40 * time.Second)(s)

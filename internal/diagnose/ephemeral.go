@@ -15,6 +15,9 @@ var (
 	emptyDirDisk  = regexp.MustCompile(`^Usage of EmptyDir volume "([a-z0-9-]+)" exceeds the limit "([0-9A-Za-z.]+)"\. ?$`)
 )
 
+// lowNode begins the kubelet's sentence for a node that runs short.
+var lowNode = regexp.MustCompile(`^The node (?:was low on resource|had condition)`)
+
 // parseEphemeral reads what exceeded which limit; ok is false for an eviction
 // of another kind.
 func parseEphemeral(message string) (what redact.Text, ok bool) {

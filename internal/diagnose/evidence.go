@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -86,6 +87,9 @@ func EvidenceDigest(evidence []incident.Evidence) action.Hash {
 }
 
 func digestLine(e incident.Evidence) string {
+	if e.Kind == "metric" {
+		return "" // it moves with every look, and is missing at some
+	}
 	source, said := e.Source.Name, e.Text.String()
 	if e.Source.Kind == "Pod" {
 		said = strings.ReplaceAll(said, source, "")
@@ -103,7 +107,7 @@ func digestLine(e incident.Evidence) string {
 func digestText(kind, said string) string {
 	var lines []string
 	for line := range strings.SplitSeq(said, "\n") {
-		if kind == "event" || tells(line) {
+		if kind == "event" || loglines.Tells(line) {
 			lines = append(lines, strings.TrimSpace(numbered.ReplaceAllString(line, "#")))
 		}
 	}

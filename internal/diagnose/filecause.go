@@ -8,18 +8,19 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/countersign-dev/countersign/internal/action"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
 // deniedFile words the proof, with what the spec adds.
-func (l *look) deniedFile(f fault, p proof, r reason) proof {
-	file := f.absolute(r.path)
+func (l *look) deniedFile(f fault, p proof, r loglines.Reason) proof {
+	file := f.absolute(r.Path)
 	what := redact.Sprintf("%s may not be read or written", text(file))
-	if r.readOnly {
+	if r.ReadOnly {
 		what = redact.Sprintf("%s lies on a read-only file system", text(file))
 	}
 	p.summary = redact.Sprintf("%s: %s", l.fares(f), what)
-	if why := f.denies(f.placeOf(file), r.readOnly); !why.IsEmpty() {
+	if why := f.denies(f.placeOf(file), r.ReadOnly); !why.IsEmpty() {
 		p.cites = append(p.cites, l.evidence.add("spec", l.subject, redact.Sprintf("container %s", text(f.symptom.Container)), why, l.x.Taken))
 		p.summary = redact.Sprintf("%s (%s)", p.summary, why)
 	}
@@ -98,7 +99,8 @@ func (l *look) fullVolume(f fault, p proof, lines []redact.Text, named string) (
 }
 
 // fullClaim finds the claim that is full where the error names no file: the one
-// whose mount the log speaks of, else the only volume that can be written.
+// whose mount the log speaks of, else the only volume that can be written. Where
+// no claim can be written, the workload has to give its scratch space more room.
 func (l *look) fullClaim(f fault, p proof, lines []redact.Text) (proof, bool) {
 	if f.container == nil || f.pod == nil {
 		return proof{}, false
@@ -120,6 +122,10 @@ func (l *look) fullClaim(f fault, p proof, lines []redact.Text) (proof, bool) {
 		if slices.ContainsFunc(lines, func(line redact.Text) bool { return strings.Contains(line.String(), path.Clean(m.MountPath)+"/") }) {
 			spokenOf = append(spokenOf, claim)
 		}
+	}
+	if len(writable) == 0 {
+		p.summary = redact.Sprintf("%s: there is no space left where it writes, which is no volume of a claim", l.fares(f))
+		return p, true
 	}
 	if len(spokenOf) == 0 && !others {
 		spokenOf = writable

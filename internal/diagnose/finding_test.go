@@ -178,9 +178,21 @@ func TestManyKindsOfFaultsKeepTheProofCited(t *testing.T) {
 
 func TestMemoryIsRaisedWithinBounds(t *testing.T) {
 	for from, want := range map[string]string{"32Mi": "64Mi", "1Gi": "2Gi", "2Gi": "3840Mi", "3Gi": "3840Mi", "3840Mi": "", "4Gi": "", "64M": "128M"} {
-		to, ok := higherLimit(resource.MustParse(from))
-		if ok != (want != "") || ok && to.String() != want {
-			t.Errorf("%s: want %q, have %s %t", from, want, to.String(), ok)
+		f := captured(t, "oom-killed", func(s *kube.Snapshot) {
+			limit := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(from)}
+			s.Deployments[0].Spec.Template.Spec.Containers[0].Resources.Limits = limit
+			for _, p := range s.Pods {
+				p.Spec.Containers[0].Resources.Limits = limit
+			}
+		})
+		have := ""
+		for _, c := range f.Diagnosis.Candidates {
+			if p := c.Action.Params.SetResources; p != nil {
+				have = p.ToMemoryLimit
+			}
+		}
+		if have != want {
+			t.Errorf("%s: want %q, have %q by %s", from, want, have, describe(f))
 		}
 	}
 }

@@ -33,7 +33,10 @@ type want struct {
 	Root       string   `json:"root,omitempty"`
 	Candidates []string `json:"candidates,omitempty"`
 	Says       string   `json:"says,omitempty"` // part of the summary
-	Healthy    bool     `json:"healthy,omitempty"`
+	// Changed is a part of what is told about the last change before the fault;
+	// "none" where nothing may be told.
+	Changed string `json:"changed,omitempty"`
+	Healthy bool   `json:"healthy,omitempty"`
 	// Wait is how long a live run waits before it looks at a healthy case.
 	Wait string `json:"wait,omitempty"`
 }
@@ -44,6 +47,7 @@ type capture struct {
 	Objects []json.RawMessage `json:"objects"`
 	Logs    []capturedLog     `json:"logs,omitempty"`
 	Absent  []string          `json:"absent,omitempty"` // KIND/NAME in the case's namespace
+	Usage   []capturedUsage   `json:"usage,omitempty"`  // of the last minutes, the oldest first
 	Listed  []string          `json:"listed,omitempty"` // kinds that were looked at, whether there were any or not
 }
 
@@ -92,6 +96,9 @@ func (c capture) snapshot() (*kube.Snapshot, error) {
 			Pod: kube.Key("Pod", namespace, l.Pod), Container: l.Container, Previous: l.Previous, Lines: r.Lines([]byte(l.Text), 0),
 		})
 	}
+	for _, u := range c.Usage {
+		s.Usage = append(s.Usage, u.usage(namespace))
+	}
 	for _, a := range c.Absent {
 		kind, name := split(a)
 		s.MarkAbsent(kind, namespace, name)
@@ -119,6 +126,8 @@ func add(s *kube.Snapshot, obj runtime.Object, r *redact.Redactor) (namespace st
 		return o.Namespace
 	case *appsv1.ReplicaSet:
 		s.ReplicaSets = append(s.ReplicaSets, o)
+	case *appsv1.ControllerRevision:
+		s.Revisions = append(s.Revisions, o)
 	case *appsv1.StatefulSet:
 		s.StatefulSets = append(s.StatefulSets, o)
 		return o.Namespace
@@ -162,6 +171,7 @@ func add(s *kube.Snapshot, obj runtime.Object, r *redact.Redactor) (namespace st
 	case *corev1.ConfigMap:
 		k := kube.Keys{Ref: kube.Key("ConfigMap", o.Namespace, o.Name), Keys: []string{}}
 		k.Ref.UID, k.Changed = string(o.UID), kube.ChangedAt(o)
+		k.Created, k.Writes = o.CreationTimestamp.Time, kube.Writes(o)
 		for key := range o.Data {
 			k.Keys = append(k.Keys, key)
 		}
@@ -169,6 +179,7 @@ func add(s *kube.Snapshot, obj runtime.Object, r *redact.Redactor) (namespace st
 	case *corev1.Secret:
 		k := kube.Keys{Ref: kube.Key("Secret", o.Namespace, o.Name), Changed: kube.ChangedAt(o)}
 		k.Ref.UID = string(o.UID)
+		k.Created, k.Writes = o.CreationTimestamp.Time, kube.Writes(o)
 		s.Secrets = append(s.Secrets, k)
 	case *corev1.Event:
 		s.Events = append(s.Events, kube.EventFrom(o, r.Redact(o.Message)))

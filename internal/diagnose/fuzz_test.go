@@ -63,23 +63,6 @@ func FuzzKubeletMessage(f *testing.F) {
 	})
 }
 
-func FuzzLogLine(f *testing.F) {
-	f.Add("sh: DB_HOST: parameter not set")
-	f.Add("listening on 0.0.0.0:8080")
-	f.Add("panic: x")
-	f.Fuzz(func(t *testing.T, line string) {
-		if name, ok := parseUnsetVar(line); ok && !strings.Contains(line, name) {
-			t.Errorf("invented %q", name)
-		}
-		if port := parseListen(line); port < 0 || port > 65535 {
-			t.Errorf("port %d", port)
-		}
-		isTrace(line)
-		isErrorLine(line)
-		classOf(line)
-	})
-}
-
 func FuzzTextIsRedactedAndValid(f *testing.F) {
 	f.Add("image registry.example/web:v2")
 	r := redact.New(redact.Config{Key: []byte("fuzz")})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -54,7 +55,7 @@ func waitingFault(f fault) (fault, bool) {
 // prove nothing.
 func told(ws []waiting) bool {
 	for _, w := range ws {
-		if !w.call.loose && (w.call.host != "" || w.call.object != "") {
+		if !w.call.Loose && (w.call.Host != "" || w.call.Object != "") {
 			return true
 		}
 	}
@@ -69,8 +70,8 @@ func (l *look) otherTrouble(f fault) bool {
 		lines = l.currentLines(f)
 	}
 	return slices.ContainsFunc(lines, func(line redact.Text) bool {
-		_, ok := parseCall(line.String())
-		return !ok && tells(line.String())
+		_, ok := loglines.ParseCall(line.String())
+		return !ok && loglines.Tells(line.String())
 	})
 }
 

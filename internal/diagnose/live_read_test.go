@@ -20,7 +20,7 @@ import (
 func (l live) capture(ctx context.Context) (capture, error) {
 	c := capture{Taken: time.Now().UTC().Truncate(time.Second)}
 	for _, r := range []schema.GroupVersionResource{
-		gvr("Pod", "v1"), gvr("Deployment", "apps/v1"), gvr("ReplicaSet", "apps/v1"), gvr("StatefulSet", "apps/v1"),
+		gvr("Pod", "v1"), gvr("Deployment", "apps/v1"), gvr("ReplicaSet", "apps/v1"), gvr("StatefulSet", "apps/v1"), gvr("ControllerRevision", "apps/v1"),
 		gvr("DaemonSet", "apps/v1"), gvr("Job", "batch/v1"), gvr("Service", "v1"), gvr("ConfigMap", "v1"),
 		gvr("EndpointSlice", "discovery.k8s.io/v1"), gvr("PersistentVolumeClaim", "v1"), gvr("ResourceQuota", "v1"),
 		gvr("NetworkPolicy", "networking.k8s.io/v1"), gvr("Secret", "v1"), gvr("Event", "v1"), gvr("LimitRange", "v1"), gvr("CronJob", "batch/v1"),
@@ -47,6 +47,7 @@ func (l live) capture(ctx context.Context) (capture, error) {
 	if err := l.keepRoutes(ctx, &c); err != nil {
 		return c, err
 	}
+	l.keepUsage(&c)
 	return c, l.readPods(ctx, &c)
 }
 
@@ -56,7 +57,7 @@ func (c *capture) keep(items []unstructured.Unstructured) error {
 		if u.GetKind() == "ConfigMap" && u.GetName() == "kube-root-ca.crt" {
 			continue
 		}
-		u.SetManagedFields(written(u))
+		written(u)
 		if u.GetKind() == "Secret" {
 			unstructured.RemoveNestedField(u.Object, "data")
 		}
@@ -72,13 +73,15 @@ func (c *capture) keep(items []unstructured.Unstructured) error {
 	return nil
 }
 
-// written keeps when a Secret was last written, and of others nothing.
-func written(u *unstructured.Unstructured) []metav1.ManagedFieldsEntry {
-	if u.GetKind() != "Secret" {
-		return nil
+// written keeps who wrote an object and when, as a reader of the live cluster
+// does, and of pods nothing.
+func written(u *unstructured.Unstructured) {
+	if u.GetKind() == "Pod" {
+		u.SetManagedFields(nil)
+		return
 	}
-	at := metav1.NewTime(kube.ChangedAt(u))
-	return []metav1.ManagedFieldsEntry{{Manager: "case", Operation: metav1.ManagedFieldsOperationApply, APIVersion: "v1", Time: &at}}
+	kube.TrimWrites(u)
+	u.SetManagedFields(u.GetManagedFields())
 }
 
 // readPods reads logs, and asks for the ConfigMaps that pods name.

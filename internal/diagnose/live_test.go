@@ -116,7 +116,8 @@ func TestLiveClusterShowsTheSame(t *testing.T) {
 }
 
 func (l live) run(t *testing.T, dir string, w want) {
-	ctx, cancel := context.WithTimeout(t.Context(), liveWait+time.Minute)
+	settle, _ := time.ParseDuration(w.Wait) // await says what is wrong with it
+	ctx, cancel := context.WithTimeout(t.Context(), settle+liveWait+time.Minute)
 	defer cancel()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: l.namespace}}
 	if _, err := l.clients.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
@@ -134,11 +135,16 @@ func (l live) run(t *testing.T, dir string, w want) {
 		if os.IsNotExist(err) {
 			break
 		}
-		if n > 1 {
+		switch {
+		case strings.HasPrefix(string(raw), afterTheFault):
+			l.awaitFault(ctx, t, w)
+		case n > 1:
 			l.awaitAvailable(ctx, t)
+			pause(ctx, 3*time.Second) // the cluster's record has whole seconds
 		}
 		l.apply(ctx, t, raw)
 	}
+	l.sampleUsage(ctx, t)
 	c := l.await(ctx, t, w)
 	if *update && !t.Failed() {
 		raw, err := yaml.Marshal(c)
@@ -149,6 +155,29 @@ func (l live) run(t *testing.T, dir string, w want) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// afterTheFault begins a manifest that is applied once the fault stands.
+const afterTheFault = "# after the fault"
+
+func (l live) awaitFault(ctx context.Context, t *testing.T, w want) {
+	t.Helper()
+	kind, name := split(w.Subject)
+	for ctx.Err() == nil {
+		c, err := l.capture(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := Diagnose(s, kube.Key(kind, l.namespace, name), Options{Now: s.Taken}); string(f.Diagnosis.Cause) == w.Cause {
+			return
+		}
+		pause(ctx, time.Second)
+	}
+	t.Fatal("the fault did not come")
 }
 
 func gvr(kind, apiVersion string) schema.GroupVersionResource {
@@ -178,7 +207,14 @@ func (l live) awaitAvailable(ctx context.Context, t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		sets, err := l.clients.AppsV1().StatefulSets(l.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		available := true
+		for _, s := range sets.Items {
+			available = available && s.Status.ObservedGeneration == s.Generation && s.Status.AvailableReplicas == *s.Spec.Replicas
+		}
 		for _, d := range list.Items {
 			available = available && d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas &&
 				d.Status.AvailableReplicas == *d.Spec.Replicas && d.Status.Replicas == *d.Spec.Replicas

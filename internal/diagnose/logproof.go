@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -16,7 +17,7 @@ func proveLogCause(l *look, f fault) (proof, bool) {
 		return proof{}, false
 	}
 	lines := l.logLines(f)
-	d, ok := lastReason(lines, false)
+	d, ok := loglines.LastReason(lines, false)
 	if !ok {
 		return proof{}, false
 	}
@@ -30,8 +31,8 @@ func proveUnreadyCause(l *look, f fault) (proof, bool) {
 	if f.container == nil || len(lines) == 0 || l.probeIsWrong(f) {
 		return proof{}, false
 	}
-	d, ok := lastReason(lines, true)
-	if !ok || d.system == someService || !insists(lines, d) {
+	d, ok := loglines.LastReason(lines, true)
+	if !ok || d.System == loglines.SomeService || !loglines.Insists(lines, d) {
 		return proof{}, false
 	}
 	return l.proveReason(f, lines, d)
@@ -65,52 +66,36 @@ func (l *look) probeIsWrong(f fault) bool {
 	return probe == nil || !l.wrongProbe(f, probe, failed).IsEmpty()
 }
 
-// insists reports whether lines hold d's error alone, and more than once or as
-// the last word.
-func insists(lines []redact.Text, d decided) bool {
-	times, passed := 0, wrapped(lines, true)
-	for n, line := range lines {
-		raw := line.String()
-		r, ok := readReason(raw)
-		switch {
-		case isMild(raw) || passed[n]:
-		case ok && r == d.reason:
-			times++
-		case n != d.later && fails(raw) && !continues(raw) && !closes(spoken(raw)):
-			return false
-		}
-	}
-	return times > 1 || d.at == len(lines)-1
-}
-
 // proveReason joins the reason with what the spec and the snapshot say.
-func (l *look) proveReason(f fault, lines []redact.Text, d decided) (proof, bool) {
-	said := []redact.Text{lines[d.at]}
+func (l *look) proveReason(f fault, lines []redact.Text, d loglines.Decided) (proof, bool) {
+	said := []redact.Text{lines[d.At]}
 	if f.symptom.Kind != kube.ProbeFailing {
-		said = l.excerpt(f, lines[d.at])
+		said = l.excerpt(f, lines[d.At])
 	}
-	if d.later >= 0 && !slices.Contains(said, lines[d.later]) {
-		said = append(slices.Clone(said), lines[d.later])
+	if d.Later >= 0 && !slices.Contains(said, lines[d.Later]) {
+		said = append(slices.Clone(said), lines[d.Later])
 	}
-	p := proof{cause: d.cause, rule: ruleOf(f, d.cause), fault: f}
+	cause := troubles[d.Trouble].cause
+	p := proof{cause: cause, rule: ruleOf(f, cause), fault: f}
 	p.cites = []string{l.status(f), l.log(f, said)}
 	p.ruledOut = []redact.Text{redact.Literal("memory, image and missing objects: the program was started, and its log says what stops it")}
-	words := text(strings.TrimSpace(lines[d.at].String())).Truncate(160)
-	switch d.cause {
-	case incident.RBACForbidden:
-		return l.forbiddenTo(f, p, d.refused)
-	case incident.ConfigInvalid:
-		return l.rejectedFile(f, p, d.path)
-	case incident.FilesystemPermissionDenied:
-		return l.deniedFile(f, p, d.reason), true
-	case incident.VolumeFull:
-		return l.fullVolume(f, p, lines, d.path)
-	case incident.CredentialsRejected:
-		return l.rejectedCredentials(f, p, d.system, words), true
-	case incident.CertificateInvalid:
-		return l.invalidCertificate(f, p, d.path, words), true
+	words := text(strings.TrimSpace(lines[d.At].String())).Truncate(160)
+	switch d.Trouble {
+	case loglines.Permission:
+		return l.forbiddenTo(f, p, d.Refused)
+	case loglines.Configuration:
+		p, ok := l.rejectedFile(f, p, d.Path)
+		return l.nginxFault(p, lines[d.At]), ok
+	case loglines.FileDenied:
+		return l.deniedFile(f, p, d.Reason), true
+	case loglines.DiskFull:
+		return l.fullVolume(f, p, lines, d.Path)
+	case loglines.Credentials:
+		return l.rejectedCredentials(f, p, d.System, words), true
+	case loglines.Certificate:
+		return l.invalidCertificate(f, p, d.Path, lines[d.At], words), true
 	default:
-		p.summary = redact.Sprintf("%s: %s: “%s”", l.fares(f), contention(d.cause), words)
+		p.summary = redact.Sprintf("%s: %s: “%s”", l.fares(f), contention(d.Trouble), words)
 		return p, true
 	}
 }
@@ -138,4 +123,16 @@ func (l *look) fares(f fault) redact.Text {
 		return redact.Sprintf("%s cannot start", who)
 	}
 	return redact.Sprintf("%s keeps crashing", who)
+}
+
+// contention says in words what the program gives up for.
+func contention(t loglines.Trouble) redact.Text {
+	switch t {
+	case loglines.Deadlock:
+		return redact.Literal("it gives up after a deadlock in its database")
+	case loglines.Connections:
+		return redact.Literal("it gets no connection, all are taken")
+	default:
+		return redact.Literal("a service that it calls limits its requests")
+	}
 }

@@ -123,7 +123,7 @@ func TestAFullDiskWithoutAFileIsBlamedOnTheOneClaimItCanBe(t *testing.T) {
 			p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
 			p.Spec.Containers[0].VolumeMounts = append(p.Spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "tmp", MountPath: "/tmp"})
 		}, incident.Unknown, "Deployment/web"},
-		{"no claim", vague, func(p *corev1.Pod) { p.Spec.Containers[0].VolumeMounts = nil }, incident.Unknown, "Deployment/web"},
+		{"no claim", vague, func(p *corev1.Pod) { p.Spec.Containers[0].VolumeMounts = nil }, incident.VolumeFull, "Deployment/web"},
 		{"the limit of watched files", "Error: ENOSPC: System limit for number of file watchers reached, watch '/app'", nil, incident.Unknown, "Deployment/web"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -466,30 +466,16 @@ func TestEvictionsByThePodsOwnLimitAreRead(t *testing.T) {
 	}
 }
 
-func FuzzReason(f *testing.F) {
-	for _, line := range []string{
-		`nginx: [emerg] unknown directive "sever" in /etc/nginx/nginx.conf:12`,
-		`level=error msg="a" file=/etc/x err="open /data/x: permission denied"`,
-		`pods is forbidden: User "system:serviceaccount:shop:web" cannot list resource "pods" in API group "" in the namespace "shop"`,
-		`PANIC:  could not write to file "pg_wal/x": No space left on device`,
-		`'a b' "c d" 'e`, `msg="\\\"`, "  in \"/x\", line 1, column 1", "heap used: 12MB",
-	} {
-		f.Add(line)
-	}
+func FuzzWordsOfKubeletsAndPrograms(f *testing.F) {
+	f.Add(`Container web exceeded its local ephemeral storage limit "10Mi". `)
+	f.Add("dial tcp 127.0.0.1:6379: connect: connection refused")
 	f.Fuzz(func(t *testing.T, line string) {
-		r, ok := readReason(line)
-		if ok && r.cause == "" || !strings.Contains(line, `\`) && (!strings.Contains(line, r.path) || !strings.Contains(line, r.refused.account)) {
-			t.Errorf("invented %+v", r)
+		if said, ok := parseEphemeral(line); ok && said.IsEmpty() {
+			t.Error("read nothing")
 		}
-		if _, n, ok := parseMemory(line); ok && n < 0 {
-			t.Errorf("less than nothing: %v", n)
+		if host := hostOf(line); !strings.Contains(line, host) {
+			t.Errorf("invented %q", host)
 		}
-		lastReason([]redact.Text{text(line), text(line)}, false)
-		lastFault([]redact.Text{text(line)})
-		parseEphemeral(line)
-		hostOf(line)
 		fault{pod: &corev1.Pod{}}.refusedByItself([]redact.Text{text(line)}, line, "REDIS_HOST", line)
-		wrapped([]redact.Text{text(line), text(line), text(line)}, true)
-		findsFaultWith(line, "x")
 	})
 }

@@ -20,6 +20,9 @@ func (l *look) logSteps(p proof) []redact.Text {
 	restart := redact.Sprintf("start the pods anew: kubectl rollout restart %s -n %s", subject, ns)
 	switch p.cause {
 	case incident.ConfigInvalid:
+		if steps := l.nginxSteps(p, restart, logs); steps != nil {
+			return steps
+		}
 		return []redact.Text{
 			redact.Sprintf("correct it: kubectl edit %s -n %s (key %s)", root, ns, text(p.key)), restart, logs,
 		}

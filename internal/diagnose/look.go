@@ -24,6 +24,8 @@ type look struct {
 	faulty   map[string]int // pods with a fault, by the UID of their owner
 	evidence collector
 	waited   map[waiter][]waiting // see waits
+	began    time.Time            // when the fault began
+	recent   []happening          // what was changed before, the last first
 }
 
 // fault is one symptom of one object. pod and what follows it are nil where
@@ -79,6 +81,9 @@ func (l *look) faults() []fault {
 			l.faulty[ownerUID(p)]++
 		}
 		for _, s := range found {
+			if l.replaced(s) {
+				continue
+			}
 			add(podFault(p, s), ownerUID(p))
 		}
 	}
@@ -90,6 +95,21 @@ func (l *look) faults() []fault {
 		return cmp.Compare(rank(a, current), rank(b, current))
 	})
 	return out
+}
+
+// replaced reports whether a pod that its node put out has its successor: then
+// nothing is wrong with the workload any more.
+func (l *look) replaced(s kube.Symptom) bool {
+	if s.Kind != kube.Evicted || !lowNode.MatchString(s.Message) {
+		return false
+	}
+	_, desired := l.replicas()
+	ready := len(readyOnes(l.pods))
+	switch l.top.(type) {
+	case *appsv1.Deployment, *appsv1.StatefulSet, *appsv1.ReplicaSet, *appsv1.DaemonSet:
+		return ready >= desired
+	}
+	return false
 }
 
 // podsToBlame leaves out pods of Jobs that came to a good end: what failed on

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -22,7 +23,7 @@ func (l *look) blocked(f fault, ws []waiting) (proof, bool) {
 		return proof{}, false // policies do not hold for pods in the node's network
 	}
 	for _, w := range ws {
-		if w.call.loose {
+		if w.call.Loose {
 			continue
 		}
 		policy, words := l.blocks(f.pod, w)
@@ -48,12 +49,12 @@ func (l *look) blocked(f fault, ws []waiting) (proof, bool) {
 func (l *look) blocks(pod *corev1.Pod, w waiting) (*networkingv1.NetworkPolicy, redact.Text) {
 	from := podSide(pod, 0)
 	switch {
-	case w.call.how == nameTimeout, w.call.how == nameFailed && (w.peer.svc != nil || w.peer.outside()):
+	case w.call.How == loglines.NameTimeout, w.call.How == loglines.NameFailed && (w.peer.svc != nil || w.peer.outside()):
 		if !l.clusterResolves(pod) {
 			return nil, redact.Text{}
 		}
 		return l.shut(from, l.dnsSides(), redact.Literal("DNS (UDP port 53)"))
-	case w.call.how != timedOut:
+	case w.call.How != loglines.TimedOut:
 		return nil, redact.Text{}
 	case w.peer.outside():
 		to := side{outside: true, number: w.peer.port, protocol: corev1.ProtocolTCP, names: []string{}}

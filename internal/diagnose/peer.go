@@ -11,6 +11,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 )
 
 // peer is what a host stands for. Where it is no Service's name, namespace is
@@ -25,7 +26,9 @@ type peer struct {
 }
 
 // publicName are endings that no namespace has.
-var publicName = regexp.MustCompile(`\.(?:com|net|org|io|cloud|example|test|invalid)$`)
+var publicName = regexp.MustCompile(`\.(?:com|net|org|io|cloud|example|test|invalid)$` +
+	// Endings that a namespace may have, too, so that more must stand before them.
+	`|\.[^.]+\.(?:internal|intranet|local|lan|corp|dev|app|ai|co|eu|uk|de|fr|us|ch|nl|info|biz|gov|edu|aws|azure)$`)
 
 // outside reports whether the host can only be a machine outside the cluster: a
 // short name with dots may be that of a Service in a namespace not looked at.
@@ -72,16 +75,16 @@ func (l *look) holdsNamespace(name string) bool {
 }
 
 // peerOf finds out what a failed call was meant for.
-func (l *look) peerOf(pod *corev1.Pod, c call) peer {
-	kind, name, ok := strings.Cut(c.object, " ")
+func (l *look) peerOf(pod *corev1.Pod, c loglines.Call) peer {
+	kind, name, ok := strings.Cut(c.Object, " ")
 	if !ok {
-		if c.host == "" {
-			return peer{port: c.port}
+		if c.Host == "" {
+			return peer{port: c.Port}
 		}
-		return l.peerAt(pod, c.host, c.port)
+		return l.peerAt(pod, c.Host, c.Port)
 	}
 	ns, name, ok := strings.Cut(name, "/")
-	p := peer{port: c.port}
+	p := peer{port: c.Port}
 	switch {
 	case ok && kind == "svc":
 		p.namespace, p.name, p.sure, p.svc = ns, name, true, l.x.Service(ns, name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -156,7 +157,7 @@ func (l *look) wrongProbe(f fault, probe *corev1.Probe, failed probeFailure) red
 // the probed port is not declared. 0 if nothing shows one.
 func (l *look) servedPort(f fault, probed int32) int32 {
 	for _, line := range l.logLines(f) {
-		if port := parseListen(line.String()); port != 0 {
+		if port := loglines.Listens(line.String()); port != 0 {
 			if port == probed {
 				return 0 // it says that it serves the probed port
 			}
@@ -181,22 +182,6 @@ func (l *look) servedPort(f fault, probed int32) int32 {
 		}
 	}
 	return declared
-}
-
-var listens = linePattern(`(?i)\b(?:listen(?:ing|s)?|serv(?:ing|es)|started|running|bound|accepting connections)\b[^\n]{0,60}?(?:\bport(?:\(s\))?[ =:]+|(?:^|[^\d]):|\d\.\d{1,3}:|\]:)(\d{2,5})(?:[^\d:]|$)`)
-
-// parseListen reads the port of a line that says where a server listens; 0 if
-// the line says no such thing.
-func parseListen(line string) int32 {
-	m := listens.FindStringSubmatch(line)
-	if m == nil {
-		return 0
-	}
-	port, err := strconv.ParseInt(m[1], 10, 32)
-	if err != nil || port < 1 || port > 65535 {
-		return 0
-	}
-	return int32(port)
 }
 
 func probeTarget(p *corev1.Probe) intstr.IntOrString {

@@ -2,15 +2,14 @@ package diagnose
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -49,7 +48,7 @@ func (l *look) proveTooEarly(f fault, failed probeFailure) (proof, bool) {
 		l.hasRunWell(f, t, allowed) || l.siblingStarts(f, allowed) {
 		return proof{}, false
 	}
-	said := stillStarting(l.logLines(f), allowed)
+	said := loglines.Starting(l.logLines(f), allowed)
 	if len(said) == 0 || len(l.waits(f)) > 0 {
 		return proof{}, false
 	}
@@ -130,35 +129,4 @@ func (l *look) siblingStarts(f fault, allowed time.Duration) bool {
 
 func declaresPort(c *corev1.Container, port int32) bool {
 	return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == port })
-}
-
-var (
-	starts = regexp.MustCompile(`(?i)\b(?:starting|booting|bootstrapping|initiali[sz](?:ing|ed)|loading|warming up|migrating|preloading|compiling|indexing|restoring|replaying)\b`)
-	// awaits are words of a program that does not get on: why, only it knows.
-	awaits     = regexp.MustCompile(`(?i)\b(?:wait(?:ing|s)?|retry(?:ing)?|blocked|stuck|attempt|timed? ?out)\b`)
-	startedIn  = regexp.MustCompile(`\b[Ss]tarted\b[^\n]{0,80}? in (\d{1,6})(?:\.\d{1,9})? ?(?:s|sec|seconds)\b`)
-	fewToStart = 3 // lines that a run shows at most for its start
-)
-
-// stillStarting picks the lines that tell of a start that was under way when the
-// log ended, or that took longer than allowed; none if anything else happened.
-func stillStarting(lines []redact.Text, allowed time.Duration) []redact.Text {
-	var out []redact.Text
-	for _, line := range lines {
-		raw := line.String()
-		if m := startedIn.FindStringSubmatch(raw); m != nil {
-			if n, err := strconv.Atoi(m[1]); err == nil && time.Duration(n)*time.Second > allowed {
-				return []redact.Text{line}
-			}
-			return nil
-		}
-		said := spoken(raw)
-		switch {
-		case tells(raw) || awaits.MatchString(said) || worksOn(raw):
-			return nil
-		case starts.MatchString(said):
-			out = append(out, line)
-		}
-	}
-	return out[max(0, len(out)-fewToStart):]
 }

@@ -23,6 +23,7 @@ type proof struct {
 	// hung marks a fault that a fresh start would remove although its cause
 	// stays unknown.
 	hung       bool
+	rejected   *rejected // what is known of a text that nginx rejects
 	ruledOut   []redact.Text
 	suspicions []suspicion
 }
@@ -62,6 +63,7 @@ func rules() []rule {
 		{"probe.service-broken", []kube.SymptomKind{kube.ProbeFailing}, proveProbeBy(proveBrokenService)},
 		{"probe.dependency", []kube.SymptomKind{kube.ProbeFailing}, proveProbeBy(proveDependency)},
 		{"log.unready", []kube.SymptomKind{kube.ProbeFailing}, proveUnreadyCause},
+		{"probe.throttled", []kube.SymptomKind{kube.ProbeFailing}, proveThrottled},
 		{"probe.killed", []kube.SymptomKind{kube.ProbeFailing}, proveKilledByProbe},
 		{"crash.env-var", []kube.SymptomKind{kube.CrashLoop}, proveEnvVar},
 		{"init.waiting", []kube.SymptomKind{kube.Pending, kube.CrashLoop}, proveInitWaiting},

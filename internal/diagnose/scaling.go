@@ -18,9 +18,10 @@ const (
 	// metricsAfter is how long an autoscaler may be without metrics: those of new
 	// pods come late.
 	metricsAfter = kube.PendingAfter
-	// maximumAfter is how long load may stay beyond an autoscaler's maximum. What
-	// passes sooner is a peak.
-	maximumAfter = time.Minute
+	// maximumAfter is how long load may stay beyond an autoscaler's maximum before
+	// those who ask are told: one round of its controller. It is announced after its
+	// hold; what passes sooner is a peak.
+	maximumAfter = 15 * time.Second
 )
 
 // autoscalerFaults says whether an autoscaler cannot do its work. One whose
@@ -36,7 +37,7 @@ func (l *look) autoscalerFaults(h *autoscalingv2.HorizontalPodAutoscaler) []kube
 		case c.Type == autoscalingv2.AbleToScale && c.Status == corev1.ConditionFalse && c.Reason == "FailedGetScale":
 			class = "target"
 		case c.Type == autoscalingv2.ScalingActive && c.Status == corev1.ConditionFalse && strings.HasPrefix(c.Reason, "FailedGet") &&
-			(l.now.Sub(since) >= metricsAfter || absentRequest.MatchString(c.Message)) && l.targetRuns(h):
+			(l.now.Sub(since) >= metricsAfter || absentRequest.MatchString(c.Message) || unservedMetrics.MatchString(c.Message)) && l.targetRuns(h):
 			class = "metrics"
 		case c.Type == autoscalingv2.ScalingLimited && c.Status == corev1.ConditionTrue && c.Reason == "TooManyReplicas" &&
 			l.now.Sub(since) >= maximumAfter && h.Status.CurrentReplicas >= h.Spec.MaxReplicas:
@@ -76,7 +77,9 @@ var (
 	absentTarget  = regexp.MustCompile(`^the HPA controller was unable to get the target's current scale: (?:[a-z0-9./-]+ \\?"([^"\\]+)\\?" not found|no matches for kind \\?"[^"\\]+\\?" in (?:group|version) \\?"[^"\\]*\\?")$`)
 	absentRequest = regexp.MustCompile(`: missing request for (\S+) in container (\S+) of Pod \S+$`)
 	absentMetrics = regexp.MustCompile(`: unable to (?:fetch metrics from|get) (resource|custom|external) metrics API: (.+)$`)
-	needsPods     = regexp.MustCompile(`: (?:did not receive metrics for targeted pods|no pods returned by selector|unable to (?:get pods|calculate ready pods))`)
+	// unservedMetrics says that no server has the API at all: waiting brings none.
+	unservedMetrics = regexp.MustCompile(`: unable to (?:fetch metrics from|get) (?:resource|custom|external) metrics API: (?:the server could not find the requested resource|no (?:known available|custom|external) metric)`)
+	needsPods       = regexp.MustCompile(`: (?:did not receive metrics for targeted pods|no pods returned by selector|unable to (?:get pods|calculate ready pods))`)
 )
 
 // proveScaling reads an autoscaler's conditions.

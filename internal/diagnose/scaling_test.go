@@ -42,7 +42,7 @@ func TestAutoscalersAreReadByTheirConditions(t *testing.T) {
 		{"the maximum, for long", "hpa-metrics-unavailable",
 			autoscaler(autoscalingv2.ScalingLimited, "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", time.Hour), incident.HPAMaxedOut},
 		{"the maximum, at a peak", "hpa-metrics-unavailable",
-			autoscaler(autoscalingv2.ScalingLimited, "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", 40*time.Second), ""},
+			autoscaler(autoscalingv2.ScalingLimited, "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", 10*time.Second), ""},
 		{"the minimum", "hpa-metrics-unavailable",
 			autoscaler(autoscalingv2.ScalingLimited, "True", "TooFewReplicas", "the desired replica count is less than the minimum replica count", time.Hour), ""},
 		{"an API server that refuses the controller", "hpa-target-missing",

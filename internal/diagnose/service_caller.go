@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -34,10 +35,10 @@ func (l *look) brokenFor(w waiting, cites []string) (proof, bool) {
 	for _, s := range l.serviceFaults(svc) {
 		switch {
 		// The name of a headless Service resolves to its pods.
-		case s.Class == "no-pod" && (!w.call.how.named() || svc.Spec.ClusterIP == corev1.ClusterIPNone && w.call.how != nameTimeout):
+		case s.Class == "no-pod" && (!w.call.How.Named() || svc.Spec.ClusterIP == corev1.ClusterIPNone && w.call.How != loglines.NameTimeout):
 			return l.selectorProof(svc, cites)
-		case s.Class == "port" && !w.call.how.named():
-			if d, ok := l.deadPort(svc); ok && d.port.Port == w.call.port {
+		case s.Class == "port" && !w.call.How.Named():
+			if d, ok := l.deadPort(svc); ok && d.port.Port == w.call.Port {
 				return l.portProof(svc, d, cites), true
 			}
 		}
@@ -62,7 +63,7 @@ func (l *look) refusedBy(svc *corev1.Service, d deadPort) (f fault, w waiting, o
 			}
 			f = podFault(pod, s)
 			for _, w := range l.waits(f) {
-				if w.peer.svc == svc && w.call.port == d.port.Port && strings.Contains(strings.ToLower(w.line.String()), "refused") && startedAt(f).After(d.since) {
+				if w.peer.svc == svc && w.call.Port == d.port.Port && strings.Contains(strings.ToLower(w.line.String()), "refused") && startedAt(f).After(d.since) {
 					return f, w, true
 				}
 			}

@@ -25,10 +25,10 @@ func proveServiceMissing(l *look, f fault) (proof, bool) {
 func (l *look) serviceMissing(f fault, ws []waiting) (proof, bool) {
 	for _, w := range ws {
 		switch {
-		case !w.call.how.named() || w.call.loose:
+		case !w.call.How.Named() || w.call.Loose:
 		case l.missing(w.peer) && l.clusterResolves(f.pod):
 			return l.absentService(f, w), true
-		case w.call.host == "" && w.call.object == "":
+		case w.call.Host == "" && w.call.Object == "":
 			if p, ok := l.missingBySpec(f, w); ok {
 				return p, true
 			}

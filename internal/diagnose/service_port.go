@@ -23,7 +23,8 @@ import (
 //     are ready proves it. So does a readiness probe that reaches a declared port
 //     to which no Service leads, if the Service by its port or its port's name
 //     means just that one. A pod with a declared port for HTTP and an undeclared
-//     one for metrics or gRPC is common.
+//     one for metrics or gRPC is common. So does the one declared port of pods to
+//     which no Service leads, if the Service has but one port itself.
 
 // deadPort is a port of a Service that none of its pods serves.
 type deadPort struct {
@@ -76,6 +77,9 @@ func (l *look) deadPort(svc *corev1.Service) (deadPort, bool) {
 			return d, true
 		}
 		if d.caller, d.call, d.refused = l.refusedBy(svc, d); d.refused {
+			return d, true
+		}
+		if d.served = l.onlyPort(svc, ready, port); d.served != 0 {
 			return d, true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 )
 
 // undeclared reports whether every container of every pod declares its ports and
@@ -75,11 +76,49 @@ func means(port corev1.ServicePort, d corev1.ContainerPort, asksHTTP bool) bool 
 	return asksHTTP || slices.Contains(webPorts, d.ContainerPort)
 }
 
+// onlyPort is the one port that every one of pods declares, where the Service has
+// one port, nobody leads to the pods' and no probe asks for the Service's; 0 if
+// there is none.
+func (l *look) onlyPort(svc *corev1.Service, pods []*corev1.Pod, port corev1.ServicePort) int32 {
+	if len(svc.Spec.Ports) != 1 {
+		return 0
+	}
+	only := int32(0)
+	for _, p := range pods {
+		for _, c := range serving(&p.Spec) {
+			for _, d := range c.Ports {
+				if protocol(d.Protocol) != corev1.ProtocolTCP || !means(port, d, false) || only != 0 && only != d.ContainerPort {
+					return 0
+				}
+				only = d.ContainerPort
+			}
+			if asksPort(&c, targetOf(port).IntVal) {
+				return 0
+			}
+		}
+		if l.routed(p) {
+			return 0
+		}
+	}
+	return only
+}
+
+// asksPort reports whether a probe of a container asks for a port.
+func asksPort(c *corev1.Container, port int32) bool {
+	return slices.ContainsFunc([]*corev1.Probe{c.ReadinessProbe, c.LivenessProbe, c.StartupProbe}, func(p *corev1.Probe) bool {
+		if p == nil {
+			return false
+		}
+		at, _, ok := probePort(p, c)
+		return ok && at == port
+	})
+}
+
 // listensOn reports whether a container's log says so.
 func (l *look) listensOn(p *corev1.Pod, container string, port int32) bool {
 	for _, log := range l.x.LogsOf(kube.RefOf(p), container) {
 		for _, line := range log.Lines {
-			if parseListen(line.String()) == port {
+			if loglines.Listens(line.String()) == port {
 				return true
 			}
 		}

@@ -182,6 +182,10 @@ func TestAServiceWithoutPodsIsAtFaultOnlyWhereItMeansSome(t *testing.T) {
 	}
 }
 
+// onlyOne is the verdict where no probe tells: the one port of the pods and the
+// one of the Service do not meet.
+const onlyOne = incident.ServicePortMismatch
+
 func TestATargetPortIsDeadOnlyWhereNobodyCanServeIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*kube.Snapshot)
@@ -189,11 +193,11 @@ func TestATargetPortIsDeadOnlyWhereNobodyCanServeIt(t *testing.T) {
 	}{
 		"as captured":           {func(*kube.Snapshot) {}, incident.ServicePortMismatch},
 		"no container declares": {func(s *kube.Snapshot) { containers(s, func(c *corev1.Container) { c.Ports = nil }) }, ""},
-		"no probe":              {func(s *kube.Snapshot) { containers(s, func(c *corev1.Container) { c.ReadinessProbe = nil }) }, ""},
-		"a probe by command":    {func(s *kube.Snapshot) { containers(s, func(c *corev1.Container) { c.ReadinessProbe.HTTPGet = nil }) }, ""},
+		"no probe":              {func(s *kube.Snapshot) { containers(s, func(c *corev1.Container) { c.ReadinessProbe = nil }) }, onlyOne},
+		"a probe by command":    {func(s *kube.Snapshot) { containers(s, func(c *corev1.Container) { c.ReadinessProbe.HTTPGet = nil }) }, onlyOne},
 		"a probe of another host": {func(s *kube.Snapshot) {
 			containers(s, func(c *corev1.Container) { c.ReadinessProbe.HTTPGet.Host = "example.com" })
-		}, ""},
+		}, onlyOne},
 		"only a port for health":      {func(s *kube.Snapshot) { containers(s, func(c *corev1.Container) { c.Ports[0].Name = "healthz" }) }, ""},
 		"pods that are not ready":     {unready, ""},
 		"it says that it listens":     {func(s *kube.Snapshot) { s.Logs = append(s.Logs, logOf(s.Pods[0], "listening on :8081")) }, ""},
@@ -439,6 +443,17 @@ func TestAServiceSettlesAfterItsLastChange(t *testing.T) {
 	}
 }
 
+// alone leaves the proof to callers: where a second port leads to what the pods
+// declare, that says nothing of the first.
+func alone(change func(*kube.Snapshot)) func(*kube.Snapshot) {
+	return func(s *kube.Snapshot) {
+		change(s)
+		for _, svc := range s.Services {
+			svc.Spec.Ports = append(svc.Spec.Ports, corev1.ServicePort{Name: "more", Port: 9090, TargetPort: intstr.FromInt32(8080)})
+		}
+	}
+}
+
 func TestACallerOfABrokenServiceIsNoFindingOfItsOwn(t *testing.T) {
 	_, s := readCapture(t, "testdata/service-selector-mismatch-caller")
 	found := All(s, Options{Now: s.Taken})
@@ -465,19 +480,21 @@ func TestACallerOfABrokenServiceIsNoFindingOfItsOwn(t *testing.T) {
 		"a container declares no ports": func(s *kube.Snapshot) { containers(s, func(c *corev1.Container) { c.Ports = nil }) },
 		"the target is declared":        func(s *kube.Snapshot) { s.Services[0].Spec.Ports[0].TargetPort = intstr.FromInt32(8080) },
 	} {
+		change := alone(change)
 		if f := captured(t, "service-port-mismatch-caller", change); f.Diagnosis.Cause == incident.ServicePortMismatch {
 			t.Errorf("%s: %s", name, describe(f))
 		}
 		wantFault(t, "service-port-mismatch-caller", change, "")
 	}
-	wantFault(t, "service-port-mismatch-caller", func(s *kube.Snapshot) {
+	wantFault(t, "service-port-mismatch-caller", alone(func(s *kube.Snapshot) {
 		twin(s, "db", func(*corev1.Service) {})
 		said(s, "http://web:80/", "http://db:80/web")
-	}, "")
-	wantFault(t, "service-port-mismatch-caller", func(s *kube.Snapshot) {
+	}), "")
+	wantFault(t, "service-port-mismatch-caller", alone(func(s *kube.Snapshot) {
 		said(s, "connection refused", "i/o timeout")
 		s.Logs[0].Lines = append([]redact.Text{text("the web refused nothing")}, s.Logs[0].Lines...)
-	}, "")
+	}), "")
+	wantFault(t, "service-port-mismatch-caller", func(s *kube.Snapshot) { s.Logs = nil }, incident.ServicePortMismatch)
 	f := captured(t, "service-port-mismatch-caller", func(s *kube.Snapshot) {
 		said(s, ":80", ":81")
 		containers(s, func(c *corev1.Container) {

@@ -1,33 +1,13 @@
 package diagnose
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
-
-// faulted finds fault with a value that stands near it.
-var faulted = regexp.MustCompile(`(?i)\b(?:invalid|unknown|unsupported|unrecogni[sz]ed|illegal|malformed|wrong|bad|must be|expected|not (?:a )?valid|not allowed|not (?:a )?number|out of range|cannot parse|could not parse|can't parse|does not exist|not set|unset|empty)\b`)
-
-// near is how many bytes may lie between a value and the words about it.
-const near = 40
-
-// findsFaultWith reports whether a line finds fault with word.
-func findsFaultWith(line, word string) bool {
-	at := wordAt(line, word)
-	if at < 0 {
-		return false
-	}
-	for _, m := range faulted.FindAllStringIndex(line, 8) {
-		if m[0]-(at+len(word)) <= near && at-m[1] <= near {
-			return true
-		}
-	}
-	return false
-}
 
 // proveShadow believes that the losing value was meant, if the last error finds
 // fault with the variable or with the value that won. Two values alone are no
@@ -48,7 +28,7 @@ func proveShadow(l *look, f fault) (proof, bool) {
 	if len(twice) == 0 {
 		return proof{}, false
 	}
-	at := lastFault(lines)
+	at := loglines.LastFault(lines)
 	if at < 0 {
 		return proof{}, false
 	}
@@ -75,30 +55,16 @@ func proveShadow(l *look, f fault) (proof, bool) {
 	return p, true
 }
 
-// lastFault is the last line that finds fault with something; -1 if there is
-// none.
-func lastFault(lines []redact.Text) int {
-	for n := len(lines) - 1; n >= 0; n-- {
-		raw := lines[n].String()
-		switch {
-		case isMild(raw) || continues(raw) || closes(spoken(raw)):
-		case fails(raw) || faulted.MatchString(raw):
-			return n
-		}
-	}
-	return -1
-}
-
 // faultsValue reports whether a line finds fault with a variable that is set
 // twice. A host that exists is down for another cause, and one outside the
 // cluster may be. That a name of the cluster does not exist, while another value
 // was at hand, is the fault of who set it.
 func (l *look) faultsValue(f fault, lines []redact.Text, line, name string, list []setting) bool {
 	won, lost := list[len(list)-1], list[len(list)-2]
-	class := classOf(line).cause
-	unreachable := class == incident.DependencyUnavailable || class == incident.DNSFailure
+	trouble := loglines.TroubleOf(line)
+	unreachable := trouble == loglines.Dependency || trouble == loglines.Lookup
 	telling := len(won.value) > 2 && won.value != "true" && won.value != "false"
-	named, valued := wordAt(line, name) >= 0, telling && wordAt(line, won.value) >= 0
+	named, valued := loglines.WordAt(line, name) >= 0, telling && loglines.WordAt(line, won.value) >= 0
 	switch host, namespace := hostOf(won.value), f.pod.Namespace; {
 	case unreachable && isLoopback(host):
 		return f.refusedByItself(lines, line, name, won.value) || named && f.alone()
@@ -109,33 +75,12 @@ func (l *look) faultsValue(f fault, lines []redact.Text, line, name string, list
 	case unreachable && l.x.ServiceByHost(namespace, hostOf(lost.value)) != nil:
 		return true
 	case unreachable:
-		return class == incident.DNSFailure && valued && l.x.Services != nil && inCluster(host)
+		return trouble == loglines.Lookup && valued && l.x.Services != nil && inCluster(host)
 	}
-	return findsFaultWith(line, name) || valued && findsFaultWith(line, won.value)
+	return loglines.FindsFaultWith(line, name) || valued && loglines.FindsFaultWith(line, won.value)
 }
 
 // inCluster reports whether a host can only be the name of a Service.
 func inCluster(host string) bool {
 	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, ".svc.cluster.local")
-}
-
-// wordAt is where a line holds word, and not as a part of a longer one; -1 if
-// it does not.
-func wordAt(line, word string) int {
-	part := func(c byte) bool {
-		return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-	}
-	for from := 0; word != ""; {
-		i := strings.Index(line[from:], word)
-		if i < 0 {
-			return -1
-		}
-		i += from
-		end := i + len(word)
-		if (i == 0 || !part(line[i-1])) && (end == len(line) || !part(line[end])) {
-			return i
-		}
-		from = i + 1
-	}
-	return -1
 }

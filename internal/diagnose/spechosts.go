@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/countersign-dev/countersign/internal/loglines"
 )
 
 // specHost is a host that a container's spec names.
@@ -111,7 +113,7 @@ func envHosts(c *corev1.Container) []specHost {
 		case strings.Contains(value, "://"):
 			out.find(value, urlHost, 1, 2)
 		case ownVariable.MatchString(e.Name):
-		case hostVariable.MatchString(e.Name) && isHost(strings.ToLower(value)):
+		case hostVariable.MatchString(e.Name) && loglines.IsHost(strings.ToLower(value)):
 			out.add(value, env[strings.TrimSuffix(strings.TrimSuffix(e.Name, "NAME"), "HOST")+"PORT"])
 		case listVariable.MatchString(e.Name):
 			for part := range strings.SplitSeq(value, ",") {
@@ -127,7 +129,7 @@ func envHosts(c *corev1.Container) []specHost {
 		out.find(value, urlHost, 1, 2)
 		if name = strings.ReplaceAll(strings.TrimLeft(name, "-"), "-", "_"); listVariable.MatchString(name) {
 			out.find(value, hostPort, 1, 2)
-			if hostVariable.MatchString(name) && isHost(strings.ToLower(value)) {
+			if hostVariable.MatchString(name) && loglines.IsHost(strings.ToLower(value)) {
 				out.add(value, "")
 			}
 		}
@@ -153,7 +155,7 @@ const maxSpecHosts = 32
 
 func (l *hostList) add(host, port string) {
 	host = strings.TrimRight(strings.ToLower(host), ".-_")
-	if !isHost(host) || len(*l) >= maxSpecHosts {
+	if !loglines.IsHost(host) || len(*l) >= maxSpecHosts {
 		return
 	}
 	n, err := strconv.ParseInt(port, 10, 32)

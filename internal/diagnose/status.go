@@ -137,6 +137,6 @@ func (l *look) context(faults []fault) {
 		}
 	}
 	if c := l.change(); c != nil {
-		l.evidence.add("spec", l.subject, redact.Literal("last rollout"), c.describe(), c.at)
+		l.evidence.add("spec", l.subject, redact.Literal("last rollout"), c.said(), c.at)
 	}
 }

@@ -19,6 +19,7 @@ func (l *look) steps(p proof, owner redact.Text) []redact.Text {
 	if l.subject.Kind == "Pod" && metav1.GetControllerOf(l.top) == nil {
 		out = append(out, redact.Sprintf("%s has no controller, nothing would bring it back: it is not deleted by a button; delete and create it again from its manifest", refText(l.subject)))
 	}
+	out = append(out, l.takeBack()...)
 	out = append(out, l.causeSteps(p)...)
 	if len(out) > maxSteps {
 		out = out[:maxSteps]
@@ -26,7 +27,18 @@ func (l *look) steps(p proof, owner redact.Text) []redact.Text {
 	return out
 }
 
-// undo is the step back that every Deployment with an older revision has.
+// takeBack is the step for a last change that no rollout made: the cluster keeps
+// no earlier state of it.
+func (l *look) takeBack() []redact.Text {
+	if len(l.recent) == 0 || l.recent[0].rollout != nil {
+		return nil
+	}
+	h := l.recent[0]
+	return []redact.Text{redact.Sprintf("see whether the change of %s is to blame, and take it back if it is: kubectl edit %s%s",
+		redact.Time(h.at), refText(h.object), inNamespace(h.object))}
+}
+
+// undo is the step back that every workload with an older revision has.
 func (l *look) undo() redact.Text {
 	return redact.Sprintf("or go back: kubectl rollout undo %s -n %s", refText(l.subject), text(l.subject.Namespace))
 }
@@ -72,6 +84,12 @@ func (l *look) causeSteps(p proof) []redact.Text {
 		out = []redact.Text{
 			redact.Sprintf("see what it uses: kubectl top pod %s -n %s --containers", text(p.fault.object.Name), ns),
 			redact.Sprintf("raise the limit: kubectl set resources %s -c %s --limits=memory=SIZE -n %s", subject, container, ns), logs,
+		}
+	case incident.CPUThrottled:
+		out = []redact.Text{
+			redact.Sprintf("see what it uses: kubectl top pod %s -n %s --containers", text(p.fault.object.Name), ns),
+			redact.Sprintf("raise the limit: kubectl set resources %s -c %s --limits=cpu=AMOUNT -n %s", subject, container, ns),
+			redact.Literal("or spread the work: more replicas, fewer threads; a probe that waits longer hides it only"),
 		}
 	case incident.ProbeMisconfigured:
 		out = []redact.Text{redact.Sprintf("correct port, path or delay of the probe in the manifest of %s; a slow start wants a startupProbe", subject), describe}
@@ -151,6 +169,8 @@ func valueToChange(p proof) redact.Text {
 		return redact.Sprintf("the value that sets the image of container %s (now %s)", container, image(p.fault))
 	case incident.OOMKilled:
 		return redact.Sprintf("the value that sets the memory limit of container %s", container)
+	case incident.CPUThrottled:
+		return redact.Sprintf("the value that sets the processor limit of container %s", container)
 	case incident.ProbeMisconfigured, incident.LivenessProbeFailing, incident.ReadinessProbeFailing, incident.StartupProbeFailing:
 		return redact.Sprintf("the value that sets the %s probe of container %s", text(p.fault.symptom.Class), container)
 	case incident.ConfigMapMissing, incident.ConfigMapKeyMissing, incident.SecretMissing, incident.SecretKeyMissing:

@@ -6,14 +6,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/countersign-dev/countersign/internal/action"
-	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
 // waiting is a failed call of a container and whom it was meant for.
 type waiting struct {
-	call call
+	call loglines.Call
 	peer peer
 	line redact.Text
 }
@@ -71,60 +71,10 @@ func (l *look) currentLines(f fault) []redact.Text {
 }
 
 func (l *look) waitsIn(pod *corev1.Pod, lines []redact.Text, least int) []waiting {
-	calls := map[call]int{}
-	var out []waiting
-	overtaken := false
-	for n := len(lines) - 1; n >= 0; n-- {
-		line := lines[n].String()
-		c, ok := parseCall(line)
-		switch {
-		case ok && goesOn.MatchString(line):
-			continue
-		case !ok && causedBy.MatchString(line):
-			overtaken = false // what came after was the consequence
-			continue
-		case !ok:
-			overtaken = overtaken || overtakes(line) || least == 1 && worksOn(line)
-			continue
-		case overtaken && len(out) == 0:
-			return nil
-		}
-		if calls[c.to()]++; calls[c.to()] == 1 {
-			out = append(out, waiting{call: c, peer: l.peerOf(pod, c), line: lines[n]})
-		}
+	failed := loglines.FailedCalls(lines, least)
+	out := make([]waiting, len(failed))
+	for n, f := range failed {
+		out[n] = waiting{call: f.Call, peer: l.peerOf(pod, f.Call), line: f.Line}
 	}
-	kept := out[:0]
-	for _, w := range out {
-		if calls[w.call.to()] >= least {
-			kept = append(kept, w)
-		}
-	}
-	return kept
-}
-
-var (
-	// goesOn marks a failed call that its program can do without.
-	goesOn = linePattern(`(?i)\b(?:continuing|going on|carry(?:ing)? on|fall(?:ing|s)? back|fallback|without it|ignor(?:ed|ing)|optional|skip(?:ped|ping)|degraded|disabl(?:ed|ing)|using default)\b`)
-	// laterFailure begins what a program says of a failure of its own.
-	laterFailure = linePattern(`^panic: |^fatal error: |^Exception in thread |^(?:[\w.]+\.)?\w+(?:Error|Exception)\b.{0,40}: |^Uncaught |^thread '.*' panicked at`)
-	reached      = linePattern(`(?i)\b(?:re)?connected (?:to|successfully)\b|\bconnection (?:established|restored|successful)`)
-	notReached   = linePattern(`(?i)\bnot (?:yet )?connected\b|\bno connection\b`)
-	// causedBy is how Python says that the next traceback follows from the last.
-	causedBy = linePattern(`^(?:During handling of the above exception|The above exception was the direct cause)`)
-)
-
-// overtakes reports whether a line after the last failed call says that
-// something else happened.
-func overtakes(line string) bool {
-	if _, unset := parseUnsetVar(line); unset || reached.MatchString(line) && !notReached.MatchString(line) {
-		return true
-	}
-	switch classOf(line).cause {
-	case "":
-		return laterFailure.MatchString(line)
-	case incident.DependencyUnavailable, incident.DNSFailure:
-		return false
-	default:
-		return true
-	}
+	return out
 }

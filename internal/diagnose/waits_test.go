@@ -14,6 +14,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/loglines"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
@@ -132,7 +133,7 @@ func TestADependencyMustBeKnownToBeDown(t *testing.T) {
 		}, incident.DependencyUnavailable},
 		"an address that nobody knows": {func(s *kube.Snapshot, _ string) {
 			say(s, "dial tcp 192.0.2.9:6379: connect: connection refused")
-		}, incident.Unknown},
+		}, incident.DependencyUnavailable}, // of the workload: nobody of the cluster is to blame
 		"an address, and one host in the environment that is down": {func(s *kube.Snapshot, ns string) {
 			webPod(s).Spec.Containers[0].Env = []corev1.EnvVar{{Name: "CACHE_URL", Value: "redis://cache:6379"}}
 			say(s, "dial tcp 192.0.2.9:6379: connect: connection refused")
@@ -341,7 +342,7 @@ func FuzzSpecText(f *testing.F) {
 		c := &corev1.Container{Command: []string{"sh", "-c", command}, Env: []corev1.EnvVar{{Name: name, Value: value}}}
 		all := strings.ToLower(command + value)
 		for _, h := range append(commandHosts(c), envHosts(c)...) {
-			if !isHost(h.host) || h.port < 0 || h.port > 65535 || !strings.Contains(value+command, "$") && !strings.Contains(all, h.host) {
+			if !loglines.IsHost(h.host) || h.port < 0 || h.port > 65535 || !strings.Contains(value+command, "$") && !strings.Contains(all, h.host) {
 				t.Errorf("invented %+v", h)
 			}
 		}

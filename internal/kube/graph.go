@@ -6,9 +6,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/countersign-dev/countersign/internal/action"
 )
@@ -36,14 +33,9 @@ func (x *Index) ServiceByHost(namespace, host string) *corev1.Service {
 // name, without those that are over or being deleted. An empty selector picks
 // none, as in a Service.
 func (x *Index) PodsSelected(namespace string, selector map[string]string) []*corev1.Pod {
-	if len(selector) == 0 {
-		return nil
-	}
-	want := labels.SelectorFromSet(selector)
 	var out []*corev1.Pod
-	for _, p := range x.Pods {
-		if p.Namespace == namespace && p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded &&
-			p.Status.Phase != corev1.PodFailed && want.Matches(labels.Set(p.Labels)) {
+	for _, p := range rarest(x.at().pods, namespace, selector) {
+		if fits(selector, p.Labels) {
 			out = append(out, p)
 		}
 	}
@@ -60,55 +52,32 @@ type Template struct {
 }
 
 // Templates lists the workloads of a namespace that make pods for good, sorted
-// by kind and name.
+// by kind and name. The list is the caller's own.
 func (x *Index) Templates(namespace string) []Template {
-	var out []Template
-	add := func(obj metav1.Object, replicas *int32, pod *corev1.PodTemplateSpec) {
-		if obj.GetNamespace() != namespace || obj.GetDeletionTimestamp() != nil {
-			return
-		}
-		t := Template{Ref: RefOf(obj), Replicas: 1, Pod: pod}
-		if replicas != nil {
-			t.Replicas = *replicas
-		}
-		out = append(out, t)
-	}
-	for _, o := range x.Deployments {
-		add(o, o.Spec.Replicas, &o.Spec.Template)
-	}
-	for _, o := range x.StatefulSets {
-		add(o, o.Spec.Replicas, &o.Spec.Template)
-	}
-	for _, o := range x.DaemonSets {
-		add(o, nil, &o.Spec.Template)
-	}
-	for _, o := range x.ReplicaSets {
-		if metav1.GetControllerOf(o) == nil {
-			add(o, o.Spec.Replicas, &o.Spec.Template)
-		}
-	}
-	slices.SortFunc(out, func(a, b Template) int {
-		return cmp.Or(cmp.Compare(a.Ref.Kind, b.Ref.Kind), cmp.Compare(a.Ref.Name, b.Ref.Name))
-	})
-	return out
+	return slices.Clone(x.at().templates[namespace])
 }
 
-// Behind lists the workloads whose pods a Service selects.
+func byKindAndName(a, b Template) int {
+	return cmp.Or(cmp.Compare(a.Ref.Kind, b.Ref.Kind), cmp.Compare(a.Ref.Name, b.Ref.Name))
+}
+
+// Behind lists the workloads whose pods a Service selects, sorted by kind and
+// name.
 func (x *Index) Behind(svc *corev1.Service) []Template {
-	if len(svc.Spec.Selector) == 0 {
-		return nil
+	list := x.at().templates[svc.Namespace]
+	var out []Template
+	for _, i := range rarest(x.at().making, svc.Namespace, svc.Spec.Selector) {
+		if fits(svc.Spec.Selector, list[i].Pod.Labels) {
+			out = append(out, list[i])
+		}
 	}
-	want := labels.SelectorFromSet(svc.Spec.Selector)
-	return slices.DeleteFunc(x.Templates(svc.Namespace), func(t Template) bool { return !want.Matches(labels.Set(t.Pod.Labels)) })
+	return out
 }
 
 // ReadyEndpoints counts the ready endpoints of a Service; known is false where
 // EndpointSlices were not looked at.
 func (x *Index) ReadyEndpoints(svc *corev1.Service) (ready int, known bool) {
-	for _, s := range x.EndpointSlices {
-		if s.Namespace != svc.Namespace || s.Labels[discoveryv1.LabelServiceName] != svc.Name {
-			continue
-		}
+	for _, s := range x.at().slices[served{svc.Namespace, svc.Name}] {
 		for i := range s.Endpoints {
 			if r := s.Endpoints[i].Conditions.Ready; r == nil || *r {
 				ready++

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
 // ServiceHost reads a host name, without port, as a pod in namespace would
@@ -30,10 +29,7 @@ func ServiceHost(namespace, host string) (ns, name string, sure bool) {
 // one without a pod is there under an empty name.
 func (x *Index) ReadyPods(svc *corev1.Service) []string {
 	var out []string
-	for _, s := range x.EndpointSlices {
-		if s.Namespace != svc.Namespace || s.Labels[discoveryv1.LabelServiceName] != svc.Name {
-			continue
-		}
+	for _, s := range x.at().slices[served{svc.Namespace, svc.Name}] {
 		for i := range s.Endpoints {
 			e := &s.Endpoints[i]
 			if e.Conditions.Ready != nil && !*e.Conditions.Ready {

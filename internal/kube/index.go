@@ -29,6 +29,7 @@ type Index struct {
 	children map[types.UID][]metav1.Object
 	events   map[action.Ref][]Event // under Key
 	logs     map[action.Ref][]Log   // under Key
+	places   places
 }
 
 // Index builds the lookups of s.
@@ -43,6 +44,7 @@ func (s *Snapshot) Index() *Index {
 	}
 	addAll(x, s.Pods)
 	addAll(x, s.ReplicaSets)
+	addAll(x, s.Revisions)
 	addAll(x, s.Deployments)
 	addAll(x, s.StatefulSets)
 	addAll(x, s.DaemonSets)
@@ -197,6 +199,21 @@ func (x *Index) RevisionsOf(d *appsv1.Deployment) []*appsv1.ReplicaSet {
 		return cmp.Or(cmp.Compare(Revision(a), Revision(b)), cmp.Compare(a.Name, b.Name))
 	})
 	return sets
+}
+
+// ControllerRevisionsOf lists the revisions of a StatefulSet or DaemonSet,
+// oldest first.
+func (x *Index) ControllerRevisionsOf(obj metav1.Object) []*appsv1.ControllerRevision {
+	var out []*appsv1.ControllerRevision
+	for _, child := range x.children[obj.GetUID()] {
+		if r, ok := child.(*appsv1.ControllerRevision); ok {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b *appsv1.ControllerRevision) int {
+		return cmp.Or(cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.Name, b.Name))
+	})
+	return out
 }
 
 // Revision reads the revision annotation; 0 where there is none.

@@ -22,7 +22,7 @@ func APIVersion(kind string) string {
 	switch kind {
 	case "Pod", "Node", "Namespace", "Service", "ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount", "ResourceQuota", "LimitRange":
 		return "v1"
-	case "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet":
+	case "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ControllerRevision":
 		return "apps/v1"
 	case "Job", "CronJob":
 		return "batch/v1"
@@ -76,6 +76,8 @@ func kindOf(obj metav1.Object) string {
 		return "Deployment"
 	case *appsv1.ReplicaSet:
 		return "ReplicaSet"
+	case *appsv1.ControllerRevision:
+		return "ControllerRevision"
 	case *appsv1.StatefulSet:
 		return "StatefulSet"
 	case *appsv1.DaemonSet:

@@ -22,8 +22,10 @@ import (
 type Snapshot struct {
 	Taken time.Time
 
-	Pods         []*corev1.Pod
-	ReplicaSets  []*appsv1.ReplicaSet
+	Pods        []*corev1.Pod
+	ReplicaSets []*appsv1.ReplicaSet
+	// Revisions are what StatefulSets and DaemonSets were before.
+	Revisions    []*appsv1.ControllerRevision
 	Deployments  []*appsv1.Deployment
 	StatefulSets []*appsv1.StatefulSet
 	DaemonSets   []*appsv1.DaemonSet
@@ -70,6 +72,10 @@ type Keys struct {
 	Keys []string // nil where only the object's existence is known
 	// Changed is when somebody last wrote it; zero where that is not known.
 	Changed time.Time
+	Created time.Time
+	Writes  []Write // newest first; their fields name keys, never values
+	// Files are looks inside the keys of a ConfigMap whose text a program rejects.
+	Files []FileCheck
 }
 
 // Event is a Kubernetes Event, whichever of its two APIs wrote it.
@@ -95,12 +101,15 @@ type Log struct {
 	Err       redact.Text
 }
 
-// Usage is what a container uses now, from metrics.k8s.io.
+// Usage is one sample of what a container used, from metrics.k8s.io. A snapshot
+// may hold several of one container, the oldest first.
 type Usage struct {
 	Pod       action.Ref
 	Container string
-	CPUMilli  int64
-	Memory    int64 // bytes
+	CPUMilli  int64 // mean over Window
+	Memory    int64 // bytes of the working set at At, which counts active page cache
+	At        time.Time
+	Window    time.Duration // the processor time is that of At-Window to At
 }
 
 // MarkAbsent records that the API server said that an object does not exist.

@@ -44,8 +44,12 @@ const (
 	EventAge = 15 * time.Minute
 	// PendingAfter is how long a pod may wait for a node or its containers.
 	PendingAfter = 2 * time.Minute
-	// EarlyAfter is when somebody who asks is told that a pod waits.
+	// EarlyAfter is when somebody who asks is told that a pod waits for what is
+	// proven not to come. Announcements have holds of their own.
 	EarlyAfter = 30 * time.Second
+	// creatingAfter is the same for a pod on a node: its kubelet has failed by then,
+	// and says so.
+	creatingAfter = 10 * time.Second
 	// recoveredAfter is when a running container counts as recovered however
 	// long its last run was; the kubelet forgets its back-off then, too.
 	recoveredAfter = 10 * time.Minute
@@ -221,13 +225,17 @@ func (l *look) waiting(pod *corev1.Pod) {
 // yet: it may pass, so that it counts only where its cause is proven.
 func EarlySymptoms(pod *corev1.Pod, now time.Time) []Symptom {
 	since := pod.CreationTimestamp.Time
-	if pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodPending || now.Sub(since) < EarlyAfter {
+	if pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodPending || now.Sub(since) < creatingAfter {
 		return nil
 	}
+	early := now.Sub(since) < EarlyAfter
 	switch {
 	case initRunning(pod):
+		if early {
+			return nil
+		}
 		return []Symptom{{Kind: Pending, Class: "initializing", Since: since}}
-	case pod.Spec.NodeName == "" && podCondition(pod, corev1.PodScheduled) == nil:
+	case pod.Spec.NodeName == "" && podCondition(pod, corev1.PodScheduled) == nil && !early:
 		return []Symptom{{Kind: Pending, Class: "unscheduled", Since: since}}
 	case pod.Spec.NodeName != "":
 		return []Symptom{{Kind: Pending, Class: "creating", Since: since}}

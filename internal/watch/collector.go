@@ -47,7 +47,8 @@ type CollectorConfig struct {
 // Collector reads the cluster live and changes nothing. It is safe for
 // concurrent use.
 type Collector struct {
-	cfg CollectorConfig
+	cfg    CollectorConfig
+	recent *recentUsage
 }
 
 // NewCollector makes a Collector. It does no I/O.
@@ -61,7 +62,7 @@ func NewCollector(cfg CollectorConfig) (*Collector, error) {
 	if cfg.LogPods == 0 {
 		cfg.LogPods = 50
 	}
-	return &Collector{cfg: cfg}, nil
+	return &Collector{cfg: cfg, recent: &recentUsage{}}, nil
 }
 
 // WithRedactor returns a Collector that redacts with r, for the pseudonyms of
@@ -69,7 +70,7 @@ func NewCollector(cfg CollectorConfig) (*Collector, error) {
 func (c *Collector) WithRedactor(r *redact.Redactor) *Collector {
 	cfg := c.cfg
 	cfg.Redactor = r
-	return &Collector{cfg: cfg}
+	return &Collector{cfg: cfg, recent: c.recent}
 }
 
 // parallel is how many requests of one look run at a time.
@@ -82,6 +83,9 @@ type gather struct {
 	mu   sync.Mutex
 	snap *kube.Snapshot
 	eg   errgroup.Group
+	// texts are those of ConfigMaps, until configs has looked at them.
+	texts     map[action.Ref]map[string]string
+	textBytes int
 }
 
 func (c *Collector) gather() *gather {

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -20,6 +21,9 @@ func (w *Watcher) deliver(ctx context.Context) {
 	if !w.await(ctx, func(*source) bool { return true }) {
 		return
 	}
+	// The first lists leave several times as much garbage as is kept of them, and
+	// an idle process would not miss it for minutes.
+	debug.FreeOSMemory()
 	for {
 		next, ok := w.next()
 		if !ok {

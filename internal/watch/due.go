@@ -78,6 +78,8 @@ func (w *Watcher) recheck() time.Time {
 			w.judgeRefused(rec)
 		case rec.ref.Kind == "Service":
 			w.rejudgeService(rec)
+		case rec.ref.Kind == "Pod" && rec.pod == nil:
+			w.forgetEvents(rec)
 		case rec.pod != nil && w.records["Pod"][types.UID(rec.ref.UID)] == rec:
 			w.judge(rec, rec.pod)
 		}

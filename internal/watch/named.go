@@ -191,7 +191,7 @@ func (g *gather) lookUp(ctx context.Context, want map[action.Ref]bool) {
 	}
 }
 
-// configMap keeps a ConfigMap's keys and lets go of its text.
+// configMap keeps a ConfigMap's keys, and its text until the look ends.
 func (g *gather) configMap(ctx context.Context, r action.Ref) {
 	o, err := g.c.cfg.Client.CoreV1().ConfigMaps(r.Namespace).Get(ctx, r.Name, metav1.GetOptions{})
 	if err != nil {
@@ -204,8 +204,9 @@ func (g *gather) configMap(ctx context.Context, r action.Ref) {
 		keys = []string{} // looked at: it has none
 	}
 	r.UID = string(o.UID)
+	g.keepText(r, o)
 	g.add(func(s *kube.Snapshot) {
-		s.ConfigMaps = append(s.ConfigMaps, kube.Keys{Ref: r, Keys: keys, Changed: kube.ChangedAt(o)})
+		s.ConfigMaps = append(s.ConfigMaps, kube.Keys{Ref: r, Keys: keys, Changed: kube.ChangedAt(o), Created: o.CreationTimestamp.Time, Writes: kube.Writes(o)})
 	})
 }
 
@@ -218,5 +219,7 @@ func (g *gather) secret(ctx context.Context, r action.Ref) {
 		return
 	}
 	r.UID = string(o.UID)
-	g.add(func(s *kube.Snapshot) { s.Secrets = append(s.Secrets, kube.Keys{Ref: r, Changed: kube.ChangedAt(o)}) })
+	g.add(func(s *kube.Snapshot) {
+		s.Secrets = append(s.Secrets, kube.Keys{Ref: r, Changed: kube.ChangedAt(o), Created: o.CreationTimestamp.Time, Writes: kube.Writes(o)})
+	})
 }

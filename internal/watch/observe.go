@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -46,6 +47,9 @@ func (w *Watcher) judge(rec *record, p *corev1.Pod) {
 	switch {
 	case len(found) == 0 && again.IsZero() && !startingOrUnready(p):
 		rec.pod = nil
+		if len(rec.events) > 0 {
+			again = rec.events[0].Last.Add(kube.EventAge)
+		}
 	case rec.pod != p:
 		rec.pod = slim(p)
 	}
@@ -168,9 +172,15 @@ func (w *Watcher) putEvent(o runtime.Object) {
 		if rec == nil || about.Kind != "Pod" {
 			return // out of scope, or gone
 		}
-		if w.note(rec, e) && rec.pod != nil {
-			w.judge(rec, rec.pod)
+		if !w.note(rec, e) {
+			return
 		}
+		if rec.pod != nil {
+			w.judge(rec, rec.pod)
+			return
+		}
+		// A healthy pod keeps it for its next version, and not for ever.
+		w.lookAgain(rec, rec.events[0].Last.Add(kube.EventAge))
 	case "FailedCreate":
 		w.putRefused(e)
 	}
@@ -182,6 +192,9 @@ func (w *Watcher) note(rec *record, e *corev1.Event) bool {
 	if w.now().Sub(ev.Last) >= kube.EventAge {
 		return false
 	}
+	// Ten thousand events share these words.
+	ev.Object = rec.ref
+	ev.Field, ev.Type, ev.Reason, ev.Source = intern(ev.Field), intern(ev.Type), intern(ev.Reason), intern(ev.Source)
 	same := func(o kube.Event) bool {
 		return o.Reason == ev.Reason && o.Field == ev.Field && firstWord(o.Message.String()) == firstWord(ev.Message.String())
 	}
@@ -200,6 +213,20 @@ func (w *Watcher) note(rec *record, e *corev1.Event) bool {
 	}
 	rec.events = append(rec.events, ev)
 	return true
+}
+
+// intern makes equal strings share their memory for as long as one is used.
+func intern(s string) string { return unique.Make(s).Value() }
+
+// forgetEvents drops what is too old to count of a pod that does well.
+func (w *Watcher) forgetEvents(rec *record) {
+	now := w.now()
+	rec.events = slices.DeleteFunc(rec.events, func(e kube.Event) bool { return now.Sub(e.Last) >= kube.EventAge })
+	if len(rec.events) == 0 {
+		rec.events, rec.again = nil, time.Time{}
+		return
+	}
+	w.lookAgain(rec, rec.events[0].Last.Add(kube.EventAge))
 }
 
 func firstWord(s string) string {

@@ -45,7 +45,7 @@ func tag(s kube.Symptom) string { return s.Container + "/" + s.Class }
 // ref makes a reference whose constant strings are shared between records.
 func ref(kind string, o metav1.Object) action.Ref {
 	return action.Ref{
-		APIVersion: kube.APIVersion(kind), Kind: kind, Namespace: unique.Make(o.GetNamespace()).Value(),
+		APIVersion: kube.APIVersion(kind), Kind: kind, Namespace: intern(o.GetNamespace()),
 		Name: o.GetName(), UID: string(o.GetUID()),
 	}
 }

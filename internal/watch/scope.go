@@ -17,6 +17,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"github.com/countersign-dev/countersign/internal/kube"
 )
@@ -36,7 +37,7 @@ func (c *Collector) Namespace(ctx context.Context, namespaces []string) (*kube.S
 		g.workloads(ctx, ns)
 		g.neighbours(ctx, ns)
 		g.do(func() { g.events(ctx, ns, "type="+corev1.EventTypeWarning, nil) })
-		g.do(func() { g.usage(ctx, ns, "") })
+		g.do(func() { g.usageNow(ctx, ns) })
 		g.namespace(ctx, ns)
 	}
 	g.nodes(ctx)
@@ -49,26 +50,39 @@ func (c *Collector) Namespace(ctx context.Context, namespaces []string) (*kube.S
 	failing := g.failingPods(c.cfg.LogPods)
 	g.clusterwide(ctx)
 	g.named(ctx, failing)
+	g.revisions(ctx, failing)
 	g.logs(ctx, failing)
 	g.wait()
+	g.configs()
 	return g.snap, ctx.Err()
 }
 
 // pods lists pods into the snapshot.
 func (g *gather) pods(ctx context.Context, ns, selector string) error {
-	all, err := listAll(ctx, g.c.cfg.Client.CoreV1().Pods(ns).List, metav1.ListOptions{LabelSelector: selector},
-		func(l *corev1.PodList) []corev1.Pod { return l.Items })
-	if err != nil {
-		return err
+	out := []*corev1.Pod{}
+	opts := metav1.ListOptions{LabelSelector: selector}
+	take := func(p *corev1.Pod) {
+		g.scrub(p)
+		out = append(out, p)
 	}
-	out := make([]*corev1.Pod, len(all))
-	for i := range all {
-		out[i] = &all[i]
-		g.scrub(out[i])
+	api := g.c.cfg.Client.CoreV1()
+	if wire, ok := api.RESTClient().(*rest.RESTClient); ok && wire != nil {
+		if err := eachPod(ctx, wire, ns, opts, func() { out = out[:0] }, take); err != nil {
+			return err
+		}
+	} else {
+		all, err := listAll(ctx, api.Pods(ns).List, opts, func(l *corev1.PodList) []corev1.Pod { return l.Items })
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			take(&all[i])
+		}
 	}
 	g.add(func(s *kube.Snapshot) {
 		if s.Pods == nil {
-			s.Pods = []*corev1.Pod{}
+			s.Pods = out
+			return
 		}
 		s.Pods = append(s.Pods, out...)
 	})

@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/countersign-dev/countersign/internal/kube"
 )
 
 // lastApplied holds the whole object once more, as somebody typed it.
@@ -104,16 +106,13 @@ func (g *gather) text(s *string) {
 	}
 }
 
-// slimMeta keeps the names of field managers, which tell who else writes the
-// object, and drops the fields that they manage.
+// slimMeta keeps who wrote the object and when, with the tops of the fields that
+// are theirs, and drops the rest of the record.
 func slimMeta(obj metav1.Object) {
 	delete(obj.GetAnnotations(), lastApplied)
 	if _, pod := obj.(*corev1.Pod); pod {
 		obj.SetManagedFields(nil)
 		return
 	}
-	fields := obj.GetManagedFields()
-	for i := range fields {
-		fields[i].FieldsV1 = nil
-	}
+	kube.TrimWrites(obj)
 }

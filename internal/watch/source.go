@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metainternal "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -39,6 +41,7 @@ type source struct {
 	log       *slog.Logger
 	redactor  *redact.Redactor
 	now       func() time.Time
+	nothing   *metav1.ObjectMeta // see stub
 
 	mu      sync.Mutex
 	down    time.Time // since when there has been no connection; zero if there is one
@@ -92,7 +95,7 @@ func (s *source) run(ctx context.Context) {
 }
 
 func (s *source) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-	list, err := s.api.ListWithContextFunc(ctx, o)
+	list, err := s.paged(ctx, o)
 	if err == nil {
 		s.connected()
 		return list, nil
@@ -106,6 +109,38 @@ func (s *source) list(ctx context.Context, o metav1.ListOptions) (runtime.Object
 		}
 	}
 	return nil, err
+}
+
+// paged reads a list from a server that does not stream lists: page by page, each
+// handed to the sink before the next is asked for. Pages are of the newest version:
+// from its cache an API server gives everything at once. A continuation that has
+// expired is an error, after which the Reflector lists again.
+func (s *source) paged(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	o.Limit, o.ResourceVersion, o.ResourceVersionMatch = pages, "", ""
+	all := &metainternal.List{}
+	for {
+		page, err := s.api.ListWithContextFunc(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		about, err := meta.ListAccessor(page)
+		if err != nil {
+			return nil, err
+		}
+		if err := meta.EachListItem(page, func(obj runtime.Object) error {
+			left, err := (*store)(s).take(obj)
+			if st, ok := left.(runtime.Object); ok && err == nil {
+				all.Items = append(all.Items, st)
+			}
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		all.ResourceVersion = about.GetResourceVersion()
+		if o.Continue = about.GetContinue(); o.Continue == "" {
+			return all, nil
+		}
+	}
 }
 
 func (s *source) watch(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {

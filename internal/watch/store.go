@@ -4,20 +4,34 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 )
 
 // store is what a source shows to its Reflector. It stores nothing: it hands
 // every object to the sink as it arrives. In a streamed list that happens in
-// the transformer, which leaves a stub of the object for the Reflector's
-// temporary store, so that a list of 50,000 pods is never in memory at once.
+// the transformer, in a paged one in source.list; both leave a stub of the object
+// for the Reflector, so that a list of 50,000 pods is never in memory at once.
 type store source
 
 var _ cache.TransformingStore = (*store)(nil)
 
-// stub stands for an object that the sink has seen.
-type stub struct{ metav1.PartialObjectMetadata }
+// stub stands for an object that the sink has seen, and knows which one. What else
+// may be asked of an object all stubs of a source answer alike: nothing.
+type stub struct {
+	*metav1.ObjectMeta
+	uid types.UID
+}
+
+// GetUID returns the object's UID.
+func (s *stub) GetUID() types.UID { return s.uid }
+
+// GetObjectKind makes a stub an item of a list.
+func (s *stub) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+// DeepCopyObject makes a stub an item of a list. It is never changed.
+func (s *stub) DeepCopyObject() runtime.Object { return s }
 
 func (s *store) Add(obj any) error {
 	if o, ok := obj.(runtime.Object); ok {
@@ -62,19 +76,18 @@ func (s *store) Resync() error { return nil }
 
 // Transformer may see an object twice when a stream breaks and starts again.
 func (s *store) Transformer() cache.TransformFunc {
-	return func(obj any) (any, error) {
-		o, err := meta.Accessor(obj)
-		if _, done := obj.(*stub); done || err != nil {
-			return obj, nil
-		}
-		if err := s.Add(obj); err != nil {
-			return nil, err
-		}
-		st := &stub{}
-		st.UID = o.GetUID()
-		if s.sink.keep != nil { // else all stubs may share one key
-			st.Namespace, st.Name = o.GetNamespace(), o.GetName()
-		}
-		return st, nil
+	return func(obj any) (any, error) { return s.take(obj) }
+}
+
+// take hands an object to the sink and leaves its stub. What is no object of the
+// API, or a stub by now, stays what it is.
+func (s *store) take(obj any) (any, error) {
+	o, err := meta.Accessor(obj)
+	if _, done := obj.(*stub); done || err != nil {
+		return obj, nil
 	}
+	if err := s.Add(obj); err != nil {
+		return nil, err
+	}
+	return &stub{ObjectMeta: s.nothing, uid: o.GetUID()}, nil
 }

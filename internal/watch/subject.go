@@ -54,11 +54,13 @@ func (c *Collector) Subject(ctx context.Context, ref action.Ref) (*kube.Snapshot
 	}
 	g.clusterwide(ctx)
 	g.named(ctx, failing)
+	g.revisions(ctx, failing)
 	g.templateNames(ctx, top)
 	g.logs(ctx, failing)
 	g.nodesOf(ctx)
-	g.do(func() { g.usage(ctx, top.GetNamespace(), selectorOf(top)) })
+	g.do(func() { g.usageLately(ctx, top.GetNamespace(), selectorOf(top)) })
 	g.wait()
+	g.configs()
 	return g.snap, ctx.Err()
 }
 

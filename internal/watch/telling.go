@@ -154,27 +154,3 @@ func (g *gather) nodesOf(ctx context.Context) {
 		})
 	}
 }
-
-// usage asks metrics.k8s.io what containers use. A cluster without it is
-// normal, so that nothing is said then.
-func (g *gather) usage(ctx context.Context, ns, selector string) {
-	if g.c.cfg.Metrics == nil || ns == "" && selector != "" {
-		return
-	}
-	list, err := g.c.cfg.Metrics.MetricsV1beta1().PodMetricses(ns).List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return
-	}
-	out := []kube.Usage{}
-	for i := range list.Items {
-		p := &list.Items[i]
-		for j := range p.Containers {
-			c := &p.Containers[j]
-			out = append(out, kube.Usage{
-				Pod: kube.Key("Pod", p.Namespace, p.Name), Container: c.Name,
-				CPUMilli: c.Usage.Cpu().MilliValue(), Memory: c.Usage.Memory().Value(),
-			})
-		}
-	}
-	g.add(func(s *kube.Snapshot) { s.Usage = append(s.Usage, out...) })
-}

@@ -125,7 +125,7 @@ func (w *Watcher) add(s *source) {
 		s.client = w.cfg.Client
 	}
 	s.log, s.redactor, s.now = w.log, w.redactor, w.now
-	s.settled = make(chan struct{})
+	s.settled, s.nothing = make(chan struct{}), &metav1.ObjectMeta{}
 	w.sources = append(w.sources, s)
 }
 

@@ -35,6 +35,14 @@ func (s *Scenario) check() error {
 			}
 		}
 	}
+	if s.Healthy && len(s.Fixes)+len(s.Forbidden) > 0 {
+		return errors.New("where nothing is wrong every fix is one too many: leave fixes and forbidden out")
+	}
+	for _, k := range s.Fixes {
+		if slices.Contains(s.Forbidden, k) {
+			return fmt.Errorf("%s is both right and forbidden", k)
+		}
+	}
 	for _, k := range slices.Concat(s.Fixes, s.Forbidden) {
 		if _, known := action.Lookup(k); !known {
 			return fmt.Errorf("unknown action %q", k)
@@ -48,6 +56,9 @@ func (s *Scenario) check() error {
 	for i, st := range s.Steps {
 		if st.changes() != 1 {
 			return fmt.Errorf("step %d makes %d changes, want one", i+1, st.changes())
+		}
+		if st.Short != "" && (st.Pressure == "" || !slices.Contains(shortages, st.Short)) {
+			return fmt.Errorf("step %d: short of %q wants a pressure and one of %v", i+1, st.Short, shortages)
 		}
 	}
 	return s.checkObjects()

@@ -19,11 +19,20 @@ func compare(t *testing.T, b *Bench, all []Outcome, figures Figures) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *neutral && record.Named != nil && *only == "" {
+	if *neutral && *set == "" && record.Named != nil && *only == "" {
 		t.Logf("names that say nothing change top-1 by %+.1f points", figures.top1()-record.Named.Figures.top1())
 	}
 	was := record.Named
-	if *neutral {
+	switch {
+	case *set != "":
+		if *neutral && *update {
+			t.Fatal("the fresh set is recorded with its own names only: leave out -neutral or -update")
+		}
+		was = record.Fresh
+		if was == nil {
+			was = record.FreshFirst
+		}
+	case *neutral:
 		was = record.Neutral
 	}
 	switch {
@@ -37,10 +46,18 @@ func compare(t *testing.T, b *Bench, all []Outcome, figures Figures) {
 	case *update:
 		m := &Measured{By: command, On: time.Now().UTC().Format(time.DateOnly), Machine: machine(), Figures: figures, Missed: misses(all), Confusion: confusion(all)}
 		m.Kubernetes, m.Version = versions(t, b)
-		if *neutral {
+		switch {
+		case *set != "":
+			m.By += " -set " + *set
+			if record.FreshFirst == nil {
+				record.FreshFirst = m
+			} else {
+				record.Fresh = m
+			}
+		case *neutral:
 			m.By += " -neutral"
 			record.Neutral = m
-		} else {
+		default:
 			record.Named = m
 		}
 		m.By += " -update"

@@ -53,13 +53,21 @@ func setCondition(p *corev1.Pod, c corev1.PodCondition) {
 	p.Status.Conditions = append(p.Status.Conditions, c)
 }
 
-// evicted is what the kubelet's eviction manager writes of a pod when the disk
-// fills up.
-func evicted(p *corev1.Pod) {
+// evicted is what the kubelet's eviction manager writes of a pod when its node
+// runs short.
+func evicted(p *corev1.Pod, short string) {
 	name := p.Spec.Containers[0].Name
 	p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted"
-	p.Status.Message = "The node was low on resource: ephemeral-storage. Threshold quantity: 4294967296, available: 3021Mi. Container " + name +
-		" was using 412Mi, request is 0, has larger consumption of ephemeral-storage. "
+	switch short {
+	case shortMemory:
+		p.Status.Message = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 61036Ki. Container " + name +
+			" was using 412Mi, request is 0, has larger consumption of memory. "
+	case shortPIDs:
+		p.Status.Message = "The node was low on resource: pids. Threshold quantity: 3276, available: 2871. "
+	default:
+		p.Status.Message = "The node was low on resource: ephemeral-storage. Threshold quantity: 4294967296, available: 3021Mi. Container " + name +
+			" was using 412Mi, request is 0, has larger consumption of ephemeral-storage. "
+	}
 	p.Status.ContainerStatuses = nil
 	setCondition(p, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: corev1.PodReasonTerminationByKubelet,
 		Message: p.Status.Message, LastTransitionTime: metav1.Now()})

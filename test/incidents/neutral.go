@@ -64,7 +64,7 @@ func (n *renamer) header(s *Scenario) {
 		if st.With != nil {
 			st.With = n.object(st.With)
 		}
-		for _, ref := range []*string{&st.Patch, &st.Delete, &st.Evict, &st.Silence, &st.Pressure} {
+		for _, ref := range []*string{&st.Patch, &st.Delete, &st.Evict, &st.Silence, &st.Pressure, &st.Relief} {
 			*ref = n.text(*ref)
 		}
 	}

@@ -23,16 +23,22 @@ type nodes struct {
 	bench *Bench
 
 	mu    sync.Mutex
-	state map[string]string // by node: alive, silent or full
+	state map[string]string // by node: alive, silent or what it is short of
 }
 
 const (
 	alive  = "alive"
 	silent = "silent" // the kubelet has died
-	full   = "full"   // the disk has
+
+	shortDisk   = "disk"
+	shortMemory = "memory"
+	shortPIDs   = "pids"
 
 	heartbeat = 4 * time.Second
 )
+
+// shortages are what a node may be short of.
+var shortages = []string{shortDisk, shortMemory, shortPIDs}
 
 func (n *nodes) add(name string) {
 	n.mu.Lock()
@@ -49,9 +55,6 @@ func (n *nodes) turn(name, to string) error {
 	n.state[name] = to
 	return nil
 }
-
-func (n *nodes) silence(name string) error  { return n.turn(name, silent) }
-func (n *nodes) fillDisk(name string) error { return n.turn(name, full) }
 
 // live speaks for the nodes until ctx ends.
 func (n *nodes) live(ctx context.Context) {
@@ -87,7 +90,7 @@ func (n *nodes) beat(ctx context.Context, name, state string) error {
 	}
 	node.Status.Allocatable = node.Status.Capacity
 	node.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: "v1.36.3", OperatingSystem: "linux", Architecture: "amd64", ContainerRuntimeVersion: "containerd://1.6.20"}
-	node.Status.Conditions = conditions(node.Status.Conditions, state == full)
+	node.Status.Conditions = conditions(node.Status.Conditions, state)
 	if _, err := n.bench.kube.CoreV1().Nodes().UpdateStatus(ctx, node, metav1.UpdateOptions{}); err != nil {
 		return err
 	}
@@ -119,7 +122,7 @@ func (n *nodes) renew(ctx context.Context, node *corev1.Node) error {
 }
 
 // conditions are a kubelet's words; a time of change stays while nothing changes.
-func conditions(before []corev1.NodeCondition, fullDisk bool) []corev1.NodeCondition {
+func conditions(before []corev1.NodeCondition, state string) []corev1.NodeCondition {
 	now := metav1.Now()
 	out := []corev1.NodeCondition{
 		{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse, Reason: "KubeletHasSufficientMemory", Message: "kubelet has sufficient memory available"},
@@ -127,8 +130,13 @@ func conditions(before []corev1.NodeCondition, fullDisk bool) []corev1.NodeCondi
 		{Type: corev1.NodePIDPressure, Status: corev1.ConditionFalse, Reason: "KubeletHasSufficientPID", Message: "kubelet has sufficient PID available"},
 		{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady", Message: "kubelet is posting ready status"},
 	}
-	if fullDisk {
+	switch state {
+	case shortMemory:
+		out[0].Status, out[0].Reason, out[0].Message = corev1.ConditionTrue, "KubeletHasInsufficientMemory", "kubelet has insufficient memory available"
+	case shortDisk:
 		out[1].Status, out[1].Reason, out[1].Message = corev1.ConditionTrue, "KubeletHasDiskPressure", "kubelet has disk pressure"
+	case shortPIDs:
+		out[2].Status, out[2].Reason, out[2].Message = corev1.ConditionTrue, "KubeletHasInsufficientPID", "kubelet has insufficient PID available"
 	}
 	for i := range out {
 		out[i].LastHeartbeatTime, out[i].LastTransitionTime = now, now
@@ -152,8 +160,8 @@ func (n *nodes) runPods(ctx context.Context, name, state string) error {
 		case p.DeletionTimestamp != nil:
 			now := int64(0)
 			err = pods.Delete(ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
-		case state == full && p.Status.Phase == corev1.PodRunning:
-			evicted(&p)
+		case slices.Contains(shortages, state) && p.Status.Phase == corev1.PodRunning:
+			evicted(&p, state)
 			_, err = pods.UpdateStatus(ctx, &p, metav1.UpdateOptions{})
 		case p.Status.Phase == corev1.PodPending:
 			var attached bool

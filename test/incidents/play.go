@@ -108,9 +108,11 @@ func (r *run) take(ctx context.Context, st Step) error {
 	case st.Evict != "":
 		return r.evict(ctx, st.Evict)
 	case st.Silence != "":
-		return r.nodes.silence(st.Silence)
+		return r.nodes.turn(st.Silence, silent)
+	case st.Relief != "":
+		return r.nodes.turn(st.Relief, alive)
 	default:
-		return r.nodes.fillDisk(st.Pressure)
+		return r.nodes.turn(st.Pressure, firstOf(st.Short, shortDisk))
 	}
 }
 

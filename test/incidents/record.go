@@ -14,6 +14,10 @@ import (
 type Record struct {
 	Named   *Measured `json:"named,omitempty"`
 	Neutral *Measured `json:"neutral,omitempty"` // the same with names that say nothing
+	// The second set, which nobody looked at while rules were written: its first
+	// run, which no later one replaces, and the last one since.
+	FreshFirst *Measured `json:"freshFirst,omitempty"`
+	Fresh      *Measured `json:"fresh,omitempty"`
 }
 
 // Measured is one run.
@@ -91,6 +95,8 @@ func (r Record) page() string {
 	b.WriteString(preface)
 	r.Named.section(&b, "As written")
 	r.Neutral.section(&b, "With names that say nothing")
+	r.FreshFirst.section(&b, "Fresh set, first look")
+	r.Fresh.section(&b, "Fresh set, after rules were mended on it")
 	if r.Named != nil && r.Neutral != nil {
 		fmt.Fprintf(&b, "\nNames that say nothing change top-1 by %+.1f points.\n", r.Neutral.Figures.top1()-r.Named.Figures.top1())
 	}

@@ -82,12 +82,14 @@ type Step struct {
 	Delete   string           `json:"delete"`   // KIND/NAME
 	Evict    string           `json:"evict"`    // KIND/NAME whose pods a drain would evict; a refusal is no error
 	Silence  string           `json:"silence"`  // name of a played node whose kubelet dies
-	Pressure string           `json:"pressure"` // name of a played node whose disk fills up
+	Pressure string           `json:"pressure"` // name of a played node that runs short of something
+	Short    string           `json:"short"`    // of what: disk if empty, memory or pids
+	Relief   string           `json:"relief"`   // name of a played node that is short of nothing any more
 }
 
 func (s Step) changes() int {
 	n := 0
-	for _, set := range []bool{len(s.Apply) > 0, s.Patch != "", s.Delete != "", s.Evict != "", s.Silence != "", s.Pressure != ""} {
+	for _, set := range []bool{len(s.Apply) > 0, s.Patch != "", s.Delete != "", s.Evict != "", s.Silence != "", s.Pressure != "", s.Relief != ""} {
 		if set {
 			n++
 		}

@@ -30,10 +30,17 @@ spec:
 func values(ns string) map[string]string { return map[string]string{namespacePlace: ns} }
 
 func TestEveryScenarioCanBeRead(t *testing.T) {
-	texts, err := Load("testdata")
-	if err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{"testdata", "testdata/fresh"} {
+		texts, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		everyOneCanBeRead(t, texts)
 	}
+}
+
+func everyOneCanBeRead(t *testing.T, texts map[string]string) {
+	t.Helper()
 	for name, text := range texts {
 		s, err := Parse(name, text, values("incidents-test"), 0)
 		if err != nil {

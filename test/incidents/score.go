@@ -17,6 +17,9 @@ type Outcome struct {
 	Top1     int       // faults named exactly by one of the first len(Faults) findings
 	Top3     int       // the same among the first three hypotheses of each
 	False    int       // announcements where nothing is wrong
+	Harmful  int       // fixes offered that must not be
+	Fixable  bool      // a fix would be right
+	Fixed    bool      // and one of those is offered
 	Problems []string  // why it is no success, empty if it is
 	Played   bool      // the fault showed and the program answered
 	Took     time.Duration
@@ -33,7 +36,7 @@ func (o *Outcome) problem(format string, args ...any) {
 // score judges the looks at a scenario, the last of which counts, and the
 // answers to those who asked about one object.
 func score(s *Scenario, looks, asked []Look) Outcome {
-	o := Outcome{Scenario: s.Name, Healthy: s.Healthy, Faults: s.Faults()}
+	o := Outcome{Scenario: s.Name, Healthy: s.Healthy, Faults: s.Faults(), Fixable: len(s.Fixes) > 0}
 	if len(looks) == 0 || looks[len(looks)-1].Err != nil {
 		o.problem("could not look: %v", lastError(looks))
 		return o
@@ -47,8 +50,10 @@ func score(s *Scenario, looks, asked []Look) Outcome {
 	for _, f := range o.Got {
 		for _, x := range f.Fixes {
 			if slices.Contains(s.Forbidden, x.Kind) {
+				o.Harmful++
 				o.problem("offered %s, which is forbidden here", x.Kind)
 			}
+			o.Fixed = o.Fixed || slices.Contains(s.Fixes, x.Kind)
 		}
 	}
 	for _, l := range slices.Concat(looks, asked) {

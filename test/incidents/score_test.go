@@ -64,6 +64,33 @@ func TestOnlyTheExactAnswerAloneIsRight(t *testing.T) {
 	}
 }
 
+func TestFixesAreCounted(t *testing.T) {
+	offering := func(kinds ...action.Kind) Finding {
+		f := missing
+		for _, k := range kinds {
+			f.Fixes = append(f.Fixes, struct {
+				Kind action.Kind `json:"kind"`
+			}{k})
+		}
+		return f
+	}
+	s := &Scenario{Fault: fault, Fixes: []action.Kind{"rollback"}, Forbidden: []action.Kind{"restart", "delete-pod"}}
+	for name, c := range map[string]struct {
+		got            Finding
+		harmful, fixed int
+	}{
+		"nothing offered":   {offering(), 0, 0},
+		"the right one":     {offering("set-image", "rollback"), 0, 1},
+		"two harmful ones":  {offering("restart", "delete-pod"), 2, 0},
+		"another, harmless": {offering("set-resources"), 0, 0},
+	} {
+		f := summarize([]Outcome{score(s, []Look{{Findings: []Finding{c.got}}}, nil)}, 0)
+		if f.Harmful != c.harmful || f.Fixed != c.fixed || f.Fixable != 1 {
+			t.Errorf("%s: want %d harmful and %d fixed of 1, have %+v", name, c.harmful, c.fixed, f)
+		}
+	}
+}
+
 func TestAnythingAboutAHealthyScenarioCounts(t *testing.T) {
 	s := &Scenario{Healthy: true}
 	for name, c := range map[string]struct {

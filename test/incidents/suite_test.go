@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"sync"
@@ -19,6 +20,7 @@ import (
 
 var (
 	only      = flag.String("only", "", "play the scenarios whose name matches this regular expression; a miss fails only where the record has none")
+	set       = flag.String("set", "", "the set to play: a folder of testdata; testdata itself if empty")
 	neutral   = flag.Bool("neutral", false, "give everything a name that says nothing")
 	update    = flag.Bool("update", false, "write what this run measured into docs/accuracy.md and testdata/record.json")
 	abreast   = flag.Int("abreast", 6, "how many scenarios are played at the same time")
@@ -69,7 +71,7 @@ func TestScenarios(t *testing.T) {
 
 func chosen(t *testing.T) map[string]string {
 	t.Helper()
-	texts, err := Load("testdata")
+	texts, err := Load(filepath.Join("testdata", *set))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,10 @@ type Figures struct {
 	Scenarios     int      `json:"scenarios"`
 	OK            int      `json:"ok"` // scenarios without any problem
 	Healthy       int      `json:"healthy"`
-	False         int      `json:"false"` // announcements where nothing is wrong
+	False         int      `json:"false"`   // announcements where nothing is wrong
+	Harmful       int      `json:"harmful"` // fixes offered that must not be
+	Fixable       int      `json:"fixable"` // scenarios for which the catalogue has a right fix
+	Fixed         int      `json:"fixed"`   // and in which it was offered
 	NotPlayed     []string `json:"notPlayed"`
 	Misses        []string `json:"misses"` // names of scenarios that are not OK
 	SecondsPerRun int      `json:"seconds"`
@@ -32,6 +35,13 @@ func summarize(outcomes []Outcome, took time.Duration) Figures {
 		f.Top1 += o.Top1
 		f.Top3 += o.Top3
 		f.False += o.False
+		f.Harmful += o.Harmful
+		if o.Fixable {
+			f.Fixable++
+		}
+		if o.Fixed {
+			f.Fixed++
+		}
 		if o.Healthy {
 			f.Healthy++
 		} else {
@@ -68,6 +78,8 @@ func (f Figures) rows() [][2]string {
 		{"top-3: among the first three hypotheses", share(f.Top3, f.Faults)},
 		{"findings for each fault (1.00 is right)", fmt.Sprintf("%.2f", f.perFault())},
 		{"false announcements on healthy scenarios", fmt.Sprintf("%d on %d", f.False, f.Healthy)},
+		{"fixes offered that would do harm (0 is right)", fmt.Sprint(f.Harmful)},
+		{"the right fix offered where there is one", share(f.Fixed, f.Fixable)},
 		{"scenarios without any problem", share(f.OK, f.Scenarios)},
 		{"scenarios that could not be played (counted as misses)", fmt.Sprint(len(f.NotPlayed))},
 	}
