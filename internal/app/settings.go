@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/countersign-dev/countersign/internal/incident"
+	"github.com/countersign-dev/countersign/internal/llm"
 )
 
 // Settings are everything that an operator can set. Each field has a key in the
@@ -52,6 +53,17 @@ type Settings struct {
 	AIBaseURL  string `json:"aiBaseURL" env:"AI_BASE_URL"`
 	AIAPIKey   string `json:"aiAPIKey" env:"AI_API_KEY,GEMINI_API_KEY,GOOGLE_API_KEY" secret:"true"`
 
+	AISamples           int     `json:"aiSamples" env:"AI_SAMPLES"`
+	AICallsPerHour      int     `json:"aiCallsPerHour" env:"AI_CALLS_PER_HOUR"`
+	AICallsPerDay       int     `json:"aiCallsPerDay" env:"AI_CALLS_PER_DAY"`
+	AITokensPerIncident int     `json:"aiTokensPerIncident" env:"AI_TOKENS_PER_INCIDENT"`
+	AITokensPerDay      int     `json:"aiTokensPerDay" env:"AI_TOKENS_PER_DAY"`
+	AIPriceIn           float64 `json:"aiPricePerMillionIn" env:"AI_PRICE_PER_MILLION_IN"`
+	AIPriceOut          float64 `json:"aiPricePerMillionOut" env:"AI_PRICE_PER_MILLION_OUT"`
+
+	RedactionKeyFile   string `json:"redactionKeyFile" env:"REDACTION_KEY_FILE"`
+	RedactionRulesFile string `json:"redactionRulesFile" env:"REDACTION_RULES_FILE"`
+
 	StorePath string `json:"storePath" env:"STORE_PATH"`
 	RedisURL  string `json:"redisURL" env:"REDIS_URL" secret:"true"`
 
@@ -79,7 +91,9 @@ func DefaultSettings() Settings {
 		HoldImmediate: duration(t.Holds.Immediate), HoldSettling: duration(t.Holds.Settling), HoldPending: duration(t.Holds.Pending),
 		Debounce: duration(t.Debounce), ApprovalTTL: duration(t.Offer), VerifyWindow: duration(t.Verify),
 		QuietPeriod: duration(t.Quiet), UndoWindow: duration(t.Undo),
-		AIProvider: "gemini", AIModel: "gemini-3.8-flash",
+		AIProvider: "gemini", AIModel: "gemini-3.8-flash", AISamples: 1,
+		AICallsPerHour: llm.DefaultCallsPerHour, AICallsPerDay: llm.DefaultCallsPerDay,
+		AITokensPerIncident: llm.DefaultTokensPerIncident, AITokensPerDay: llm.DefaultTokensPerDay,
 		LogLevel: "info", HealthPort: 8081, ApprovalPort: 8082, LeaderElection: true,
 	}
 }
@@ -98,9 +112,7 @@ func (s Settings) check() error {
 		}
 	}
 	errs = append(errs, s.checkDurations()...)
-	if s.AIProvider != "gemini" && s.AIProvider != "openai" && s.AIProvider != "none" {
-		errs = append(errs, fmt.Errorf("AI_PROVIDER: %q is not known; use gemini, openai (any compatible endpoint) or none", s.AIProvider))
-	}
+	errs = append(errs, s.checkModel()...)
 	if !(s.ConfidenceFloor >= 0 && s.ConfidenceFloor <= 1) { // so that NaN is refused
 		errs = append(errs, fmt.Errorf("CONFIDENCE_FLOOR: %v is not between 0 and 1", s.ConfidenceFloor))
 	}

@@ -45,6 +45,8 @@ var variables = map[string]struct {
 	"WATCH_NAMESPACES":       {"a, b", func(s Settings) any { return s.Namespaces() }, []string{"a", "b"}},
 	"PROTECTED_NAMESPACES":   {"bank", func(s Settings) any { return slices.Contains(s.protected(), "bank") }, true},
 	"POLICY_FILE":            {"my.rego", func(s Settings) any { return s.PolicyFile }, "my.rego"},
+	"REDACTION_KEY_FILE":     {"key", func(s Settings) any { return s.RedactionKeyFile }, "key"},
+	"REDACTION_RULES_FILE":   {"own.yaml", func(s Settings) any { return s.RedactionRulesFile }, "own.yaml"},
 	"CARDS_PER_HOUR":         {"7", func(s Settings) any { return s.CardsPerHour }, 7},
 	"CHANGES_PER_HOUR":       {"3", func(s Settings) any { return s.ChangesPerHour }, 3},
 	"CONFIDENCE_FLOOR":       {"0.8", func(s Settings) any { return s.ConfidenceFloor }, 0.8},
@@ -77,6 +79,14 @@ var variables = map[string]struct {
 	"APPROVAL_PORT":          {"9001", func(s Settings) any { return s.ApprovalPort }, 9001},
 	"INSTANCE":               {"blue", func(s Settings) any { return s.Instance }, "blue"},
 	"LEADER_ELECTION":        {"false", func(s Settings) any { return s.LeaderElection }, false},
+
+	"AI_SAMPLES":               {"3", func(s Settings) any { return s.AISamples }, 3},
+	"AI_CALLS_PER_HOUR":        {"4", func(s Settings) any { return s.AICallsPerHour }, 4},
+	"AI_CALLS_PER_DAY":         {"5", func(s Settings) any { return s.AICallsPerDay }, 5},
+	"AI_TOKENS_PER_INCIDENT":   {"6", func(s Settings) any { return s.AITokensPerIncident }, 6},
+	"AI_TOKENS_PER_DAY":        {"7", func(s Settings) any { return s.AITokensPerDay }, 7},
+	"AI_PRICE_PER_MILLION_IN":  {"0.5", func(s Settings) any { return s.AIPriceIn }, 0.5},
+	"AI_PRICE_PER_MILLION_OUT": {"2.5", func(s Settings) any { return s.AIPriceOut }, 2.5},
 }
 
 func TestEveryEnvironmentVariableReachesItsSetting(t *testing.T) {

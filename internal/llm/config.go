@@ -19,9 +19,14 @@ import (
 // The limits that hold where a Config names none.
 const (
 	DefaultCallsPerHour      = 10
-	DefaultTokensPerIncident = 20_000
-	DefaultTimeout           = 90 * time.Second
+	DefaultCallsPerDay       = 100
+	DefaultTokensPerIncident = 40_000
+	DefaultTokensPerDay      = 500_000
+	DefaultTimeout           = 180 * time.Second
 )
+
+// MaxSamples is how many answers to one question are compared, at most.
+const MaxSamples = 5
 
 // Config of an Explainer.
 type Config struct {
@@ -41,12 +46,19 @@ type Config struct {
 	// one without idle connections.
 	Transport http.RoundTripper
 	Log       *slog.Logger // nil means no log; it never gets the model's words
-	// CallsPerHour counts every request, repeated ones too.
-	CallsPerHour int
-	// TokensPerIncident counts both directions, as the service counts them, in
-	// 24 hours.
-	TokensPerIncident int
-	// Timeout is for one Explain with all its retries.
+	// CallsPerHour and CallsPerDay count every request, repeated ones too. A day
+	// is the last 24 hours.
+	CallsPerHour, CallsPerDay int
+	// TokensPerIncident and TokensPerDay count both directions, as the service
+	// counts them, in 24 hours.
+	TokensPerIncident, TokensPerDay int
+	// Samples is how many answers to the last question of a case are compared;
+	// 0 and 1 mean one.
+	Samples int
+	// PriceIn and PriceOut are for a million tokens, in whatever currency; 0
+	// where nobody set them.
+	PriceIn, PriceOut float64
+	// Timeout is for one Explain with all its questions and retries.
 	Timeout time.Duration
 }
 
@@ -57,6 +69,8 @@ type Explainer struct {
 	backend  backend
 	redactor *redact.Redactor
 	ledger   *ledger
+	account  *accountant
+	samples  int
 	now      func() time.Time
 	log      *slog.Logger
 	timeout  time.Duration
@@ -73,6 +87,8 @@ type question struct {
 	system, user string
 	schema       map[string]any
 	form         *jsonschema.Resolved // the schema, ready to check with
+	mayAsk       bool                 // the schema has questions
+	sample       int                  // 0 for the first answer, then 1, 2, …
 }
 
 // answer is what a model said. Its token counts are set beside an error too,
@@ -107,15 +123,19 @@ func New(ctx context.Context, cfg Config) (*Explainer, error) {
 	}
 	e := &Explainer{
 		model: strings.TrimPrefix(cfg.Model, "models/"), redactor: cfg.Redactor, now: cfg.Now, log: cfg.Log,
-		timeout: orElse(cfg.Timeout, DefaultTimeout),
-		ledger:  newLedger(cfg.Now, orElse(cfg.CallsPerHour, DefaultCallsPerHour), orElse(cfg.TokensPerIncident, DefaultTokensPerIncident)),
+		timeout: orElse(cfg.Timeout, DefaultTimeout), samples: min(orElse(cfg.Samples, 1), MaxSamples),
+		account: &accountant{priceIn: cfg.PriceIn, priceOut: cfg.PriceOut},
+		ledger: newLedger(cfg.Now, limits{
+			callsPerHour: orElse(cfg.CallsPerHour, DefaultCallsPerHour), callsPerDay: orElse(cfg.CallsPerDay, DefaultCallsPerDay),
+			tokensPerIncident: orElse(cfg.TokensPerIncident, DefaultTokensPerIncident), tokensPerDay: orElse(cfg.TokensPerDay, DefaultTokensPerDay),
+		}),
 	}
 	client := guardedClient(cfg.Transport, cfg.Redactor)
 	switch cfg.Provider {
 	case "gemini":
 		e.backend, err = newGemini(ctx, client, base, e.model, cfg.APIKey)
 	case "openai":
-		e.backend, err = newOpenAI(client, base, e.model, cfg.APIKey)
+		e.backend, err = newOpenAI(client, base, e.model, cfg.APIKey, cfg.Log)
 	default:
 		err = fmt.Errorf("AI_PROVIDER: %q is not known; use gemini or openai (any compatible endpoint)", cfg.Provider)
 	}

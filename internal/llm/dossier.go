@@ -3,6 +3,7 @@ package llm
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/countersign-dev/countersign/internal/action"
@@ -20,6 +21,11 @@ type dossier struct {
 	diagnosis incident.Diagnosis
 	evidence  []incident.Evidence // in the order of telling, those with sound ids
 	objects   []caseObject
+	lastID    int // the highest number among the ids
+
+	mayAsk bool                // the next question may be answered by questions
+	asked  []exchange          // what was asked before
+	gained []incident.Evidence // what that brought
 }
 
 // caseObject is an object that may be named as a root: as shown, and as it is.
@@ -40,9 +46,30 @@ func newDossier(r *redact.Redactor, d incident.Diagnosis, evidence []incident.Ev
 		seen[e.ID] = true
 		c.evidence = append(c.evidence, e)
 	}
-	slices.SortStableFunc(c.evidence, func(a, b incident.Evidence) int { return c.rank(a) - c.rank(b) })
+	for _, e := range evidence { // also what is not shown has its id
+		if evidenceID.MatchString(e.ID) {
+			n, _ := strconv.Atoi(e.ID[1:]) // four digits at most
+			c.lastID = max(c.lastID, n)
+		}
+	}
+	c.order()
 	c.gatherObjects()
 	return c
+}
+
+func (c *dossier) order() {
+	slices.SortStableFunc(c.evidence, func(a, b incident.Evidence) int { return c.rank(a) - c.rank(b) })
+}
+
+// number is how questions name the object at an index; numbers is all of them.
+func number(i int) string { return "o" + strconv.Itoa(i+1) }
+
+func (c *dossier) numbers() []string {
+	out := make([]string, len(c.objects))
+	for i := range out {
+		out[i] = number(i)
+	}
+	return out
 }
 
 // subject is what token budgets are kept by.
@@ -126,24 +153,27 @@ func addressed(t redact.Text) []action.Ref {
 	}
 }
 
-// rank puts the most telling evidence first: what the rules cite, then what
-// says outright that something is wrong or missing.
+// rank puts the most telling evidence first: what the rules cite, what the model
+// asked for, then what says outright that something is wrong or missing.
 func (c *dossier) rank(e incident.Evidence) int {
-	if slices.Contains(c.diagnosis.Cites, e.ID) {
+	switch {
+	case slices.Contains(c.diagnosis.Cites, e.ID):
 		return 0
+	case slices.ContainsFunc(c.gained, func(g incident.Evidence) bool { return g.ID == e.ID }):
+		return 1
 	}
 	switch e.Kind {
 	case "absence", "status":
-		return 1
+		return 2
 	case "log":
 		if slices.ContainsFunc(e.Text.Lines(), telling) {
-			return 1
+			return 2
 		}
-		return 2
+		return 3
 	case "event":
-		return 2
+		return 3
 	}
-	return 3
+	return 4
 }
 
 // telling finds the words of trouble in a line.

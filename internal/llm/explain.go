@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -20,48 +21,58 @@ const maxAttempts = 3
 // another.
 const attemptTimeout = 40 * time.Second
 
-// Explain asks the model for the cause of what the rules left open. Whatever
-// the model or its service do is an answer, with Failure set where there are no
-// hypotheses; an error means that ctx has ended. Key and Evidence are the
-// caller's to fill in.
-func (e *Explainer) Explain(ctx context.Context, d incident.Diagnosis, evidence []incident.Evidence) (incident.Explained, error) {
+// Explain asks the model for the cause of what the rules left open. The model
+// may ask from for more evidence; nil answers nothing. Whatever the model or its
+// service do is an answer, with Failure set where there are no hypotheses; an
+// error means that ctx has ended. Key and Evidence are the caller's to fill in.
+func (e *Explainer) Explain(ctx context.Context, d incident.Diagnosis, evidence []incident.Evidence, from Collector) (incident.Explained, error) {
 	began := e.now()
-	out := incident.Explained{Model: e.model}
-	err := e.consult(ctx, d, evidence, &out)
-	out.Took = max(0, e.now().Sub(began).Milliseconds())
+	out := incident.Explained{Model: e.model, PromptVersion: PromptVersion}
+	err := e.consult(ctx, d, evidence, from, &out)
+	took := max(0, e.now().Sub(began))
+	out.Took = took.Milliseconds()
 	if ctx.Err() != nil {
 		return incident.Explained{}, fmt.Errorf("ask model %s: %w", e.model, context.Cause(ctx))
 	}
 	if err != nil {
 		f := asFailure(err)
 		out.Hypotheses, out.Failure = nil, f.why
+		if f.spent {
+			e.account.overBudget()
+		}
 		e.log.Warn("the model gave no answer", "model", e.model, "status", f.status,
 			"reason", e.redactor.Redact(f.Error()).Truncate(500).String())
 	}
+	e.account.explained(err == nil)
+	e.tell(out, took)
 	return out, nil
 }
 
+// tell logs what one case took, and all of them so far.
+func (e *Explainer) tell(out incident.Explained, took time.Duration) {
+	sum := e.Account()
+	e.log.Info("model asked", "model", out.Model, "prompt", out.PromptVersion, "hypotheses", len(out.Hypotheses), "calls", out.Calls,
+		"questions", out.Questions, "gained", len(out.Gained), "promptTokens", out.Prompt, "outputTokens", out.Answer,
+		"cost", e.account.cost(out.Prompt, out.Answer), "took", took.Round(time.Millisecond).String(),
+		slog.Group("sinceStart", "explained", sum.Explained, "answered", sum.Answered, "calls", sum.Calls, "callsFailed", sum.CallsFailed,
+			"avoidedByRules", sum.AvoidedByRules, "avoidedByMemory", sum.AvoidedByMemory, "avoidedByBudget", sum.AvoidedByBudget,
+			"promptTokens", sum.PromptTokens, "outputTokens", sum.OutputTokens, "cost", sum.Cost))
+}
+
 // consult fills in the hypotheses.
-func (e *Explainer) consult(ctx context.Context, d incident.Diagnosis, evidence []incident.Evidence, out *incident.Explained) error {
+func (e *Explainer) consult(ctx context.Context, d incident.Diagnosis, evidence []incident.Evidence, from Collector, out *incident.Explained) error {
 	c := newDossier(e.redactor, d, evidence)
 	if len(c.evidence) == 0 {
 		return fails(saidNoEvidence, nil)
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	q, err := c.question()
+	q, a, err := e.inquire(ctx, c, from, out)
 	if err != nil {
 		return err
 	}
-	a, known := e.ledger.recall(q)
-	if !known {
-		if a, err = e.statement(ctx, c.subject(), q, out); err != nil {
-			return err
-		}
-		e.ledger.keep(q, a)
-	}
 	out.Model = e.answered(a.model)
-	out.Hypotheses = c.judge(a.said, e.basis(out.Model))
+	out.Hypotheses = e.sampled(ctx, c, q, c.judge(a.said, e.basis(out.Model)), out)
 	if len(out.Hypotheses) == 0 {
 		return fails(saidNothing, nil)
 	}
@@ -102,9 +113,7 @@ func (e *Explainer) ask(ctx context.Context, subject string, q question, out *in
 			}
 			return answer{}, f
 		}
-		a, err := e.once(ctx, q)
-		out.Prompt, out.Answer = out.Prompt+a.prompt, out.Answer+a.output
-		e.ledger.spend(subject, a.prompt+a.output)
+		a, err := e.counted(ctx, subject, q, out)
 		if a.model != "" {
 			out.Model = e.answered(a.model)
 		}
@@ -112,11 +121,37 @@ func (e *Explainer) ask(ctx context.Context, subject string, q question, out *in
 			return a, nil
 		}
 		last = asFailure(err)
+		if last.plainer && n < maxAttempts {
+			continue
+		}
 		if !last.again || last.daily || n == maxAttempts || !pause(ctx, last.pauseBefore(n)) {
 			e.ledger.heed(last)
 			return answer{}, last
 		}
 	}
+}
+
+// counted sends one request and books what it cost.
+func (e *Explainer) counted(ctx context.Context, subject string, q question, out *incident.Explained) (answer, error) {
+	began := e.now()
+	a, err := e.once(ctx, q)
+	took := max(0, e.now().Sub(began))
+	if err == nil && a.prompt+a.output == 0 { // the service counts nothing
+		a.prompt, a.output = tokensOf(q.system+q.user), tokensOf(a.text)
+	}
+	out.Calls++
+	out.Prompt, out.Answer = out.Prompt+a.prompt, out.Answer+a.output
+	var f *failure
+	outcome := "answered"
+	if err != nil {
+		f = asFailure(err)
+		outcome = f.why.String()
+	}
+	e.ledger.came(subject, a.prompt+a.output, f)
+	e.account.called(a.prompt, a.output, took, err != nil)
+	e.log.Info("model call", "model", e.model, "outcome", outcome, "promptTokens", a.prompt, "outputTokens", a.output,
+		"cost", e.account.cost(a.prompt, a.output), "took", took.Round(time.Millisecond).String())
+	return a, err
 }
 
 // once sends one request.
@@ -130,7 +165,7 @@ func (e *Explainer) once(ctx context.Context, q question) (answer, error) {
 	case errors.Is(err, errSecret):
 		return a, fails(saidSecret, err)
 	case attempt.Err() != nil:
-		return a, &failure{why: saidSlow.text(), err: err, again: ctx.Err() == nil}
+		return a, &failure{why: saidSlow.text(), err: err, again: ctx.Err() == nil, service: ctx.Err() == nil}
 	}
 	return a, err
 }

@@ -10,12 +10,15 @@ import (
 // failure is why a call brought no answer: a fixed sentence for people, and the
 // chain for operators.
 type failure struct {
-	why    redact.Text
-	err    error         // may quote the service: redact before it is logged
-	again  bool          // another try may help
-	after  time.Duration // the service asks for this pause before another try; 0 where it names none
-	daily  bool          // nothing helps before tomorrow
-	status int           // HTTP status, 0 without one
+	why     redact.Text
+	err     error         // may quote the service: redact before it is logged
+	again   bool          // another try may help
+	after   time.Duration // the service asks for this pause before another try; 0 where it names none
+	daily   bool          // nothing helps before tomorrow
+	spent   bool          // a budget of ours: nobody was asked
+	plainer bool          // the endpoint refused the form of answers; the next try asks for a simpler one, at once
+	service bool          // the service itself is in trouble
+	status  int           // HTTP status, 0 without one
 }
 
 // Error is for operators.
@@ -55,7 +58,10 @@ const (
 	saidNoModel
 	saidRejected
 	saidCalls
+	saidCallsDay
 	saidTokens
+	saidTokensDay
+	saidBroken
 	saidSecret
 	saidNoEvidence
 )
@@ -94,8 +100,14 @@ func (s sentence) text() redact.Text {
 		return redact.Literal("the model's service rejected the request")
 	case saidCalls:
 		return redact.Literal("the budget of model calls for this hour is used up")
+	case saidCallsDay:
+		return redact.Literal("the budget of model calls for this day is used up")
 	case saidTokens:
 		return redact.Literal("the budget of model text for this incident is used up")
+	case saidTokensDay:
+		return redact.Literal("the budget of model text for this day is used up")
+	case saidBroken:
+		return redact.Literal("the model's service failed several times in a row; it is tried again in a few minutes")
 	case saidSecret:
 		return redact.Literal("withheld: the request still held something secret")
 	case saidNoEvidence:
@@ -106,6 +118,14 @@ func (s sentence) text() redact.Text {
 
 // fails makes a failure that no retry helps.
 func fails(s sentence, err error) *failure { return &failure{why: s.text(), err: err} }
+
+// spent makes the failure of a budget.
+func spent(s sentence) *failure { return &failure{why: s.text(), spent: true} }
+
+// troubled makes the failure of a service that another try may find well.
+func troubled(s sentence, err error) *failure {
+	return &failure{why: s.text(), err: err, again: true, service: true}
+}
 
 // httpFailure classifies an answer by its status alone.
 func httpFailure(status int, err error) *failure {
@@ -118,9 +138,9 @@ func httpFailure(status int, err error) *failure {
 	case status == 404:
 		f.why = saidNoModel.text()
 	case status == 503 || status == 529:
-		f.why, f.again = saidBusy.text(), true
+		f.why, f.again, f.service = saidBusy.text(), true, true
 	case status >= 500 || status == 408:
-		f.why, f.again = saidServer.text(), status != 501
+		f.why, f.again, f.service = saidServer.text(), status != 501, true
 	default:
 		f.why = saidRejected.text()
 	}

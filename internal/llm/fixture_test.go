@@ -129,7 +129,7 @@ func geminiOf(t *testing.T, stub *geministub.Server, change ...func(*Config)) *E
 func explain(t *testing.T, e *Explainer) incident.Explained {
 	t.Helper()
 	d, evidence := crash()
-	out, err := e.Explain(t.Context(), d, evidence)
+	out, err := e.Explain(t.Context(), d, evidence, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

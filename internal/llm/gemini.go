@@ -51,9 +51,13 @@ func newGemini(ctx context.Context, client *http.Client, base, model, key string
 func (g *gemini) ask(ctx context.Context, q question) (a answer, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the library asserts types of what a service sent
-			err = &failure{why: saidServer.text(), err: errors.New("the response has fields of the wrong type"), again: true}
+			err = troubled(saidServer, errors.New("the response has fields of the wrong type"))
 		}
 	}()
+	var seed *int32
+	if q.sample > 0 {
+		seed = genai.Ptr(int32(q.sample))
+	}
 	resp, err := g.client.Models.GenerateContent(ctx, g.model,
 		[]*genai.Content{{Role: genai.RoleUser, Parts: []*genai.Part{{Text: q.user}}}},
 		&genai.GenerateContentConfig{
@@ -61,6 +65,7 @@ func (g *gemini) ask(ctx context.Context, q question) (a answer, err error) {
 			ResponseMIMEType:      "application/json",
 			ResponseJsonSchema:    ordered(q.schema),
 			MaxOutputTokens:       maxAnswerTokens,
+			Seed:                  seed,
 			AutomaticContinuation: genai.Ptr(false),
 			// Logs with exploits in them are about danger, not dangerous.
 			SafetySettings: []*genai.SafetySetting{{
@@ -165,9 +170,9 @@ func transportFailure(err error) error {
 	case errors.Is(err, errTooLong):
 		return fails(saidServer, errTooLong)
 	case errors.As(err, &sending), errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.DeadlineExceeded):
-		return &failure{why: saidUnreachable.text(), err: err, again: true}
+		return troubled(saidUnreachable, err)
 	}
-	return &failure{why: saidServer.text(), err: errors.New("the response could not be read"), again: true}
+	return troubled(saidServer, errors.New("the response could not be read"))
 }
 
 func namesDay(violations any) bool {

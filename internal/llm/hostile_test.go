@@ -114,12 +114,17 @@ func (h hostile) tame(s *statement) {
 	}
 }
 
-func TestAHostileModelGetsNothingPastTheJudge(t *testing.T) {
+func newHostile(t *testing.T) hostile {
+	t.Helper()
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d, outputs %d", *seed, *outputs)
-	h := hostile{rand.New(rand.NewPCG(*seed, 1))}
+	return hostile{rand.New(rand.NewPCG(*seed, 1))}
+}
+
+func TestAHostileModelGetsNothingPastTheJudge(t *testing.T) {
+	h := newHostile(t)
 	c := dossierOfCrash()
 	q, err := c.question()
 	if err != nil {
@@ -161,7 +166,7 @@ func offences(c *dossier, got []incident.Hypothesis) []string {
 		if !slices.Contains(owned, h.Root.Namespace+" "+h.Root.String()) {
 			out = append(out, "root "+h.Root.String())
 		}
-		if h.Candidate != -1 && h.Candidate != 0 {
+		if h.Candidate != -1 && (h.Candidate != 0 || h.Novel) {
 			out = append(out, "candidate out of range")
 		}
 		if h.Confidence.Measured || h.Confidence.Lower != 0 || h.Confidence.Value < 0 || h.Confidence.Value > 1 {

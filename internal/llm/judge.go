@@ -48,6 +48,7 @@ func (c *dossier) judgeClaim(cl claim, basis redact.Text) (incident.Hypothesis, 
 	h := incident.Hypothesis{
 		Candidate:  c.candidate(cl.Candidate),
 		Confidence: incident.Confidence{Value: clamp(cl.Confidence), Basis: basis},
+		SelfReport: clamp(cl.Confidence),
 		Cites:      c.cites(cl.Citations),
 	}
 	var known, found, said bool
@@ -63,6 +64,7 @@ func (c *dossier) judgeClaim(cl claim, basis redact.Text) (incident.Hypothesis, 
 			return incident.Hypothesis{}, false
 		}
 		h.Summary = redact.Sprintf("%s: %s", name, h.Summary).Truncate(maxSummary)
+		h.Candidate = -1 // a cause that no rule knows is no reason for a fix that a rule offers
 	}
 	for _, step := range cl.Steps {
 		if t, ok := c.prose(step, maxStep); ok && len(h.Steps) < maxSteps {

@@ -2,33 +2,44 @@ package llm
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"sync"
 	"time"
 )
 
-// memory is how long calls and answers are remembered.
+// memory is how long calls and answers are remembered; a day in the words of the
+// budgets.
 const memory = 24 * time.Hour
 
 // maxRemembered bounds the answers that are kept.
 const maxRemembered = 64
 
-// ledger is the circuit breaker: how often the model was asked, for which
-// subject, at what cost, and until when it is not asked at all.
+// limits are the budgets.
+type limits struct {
+	callsPerHour, callsPerDay       int
+	tokensPerIncident, tokensPerDay int
+}
+
+// ledger keeps the budgets: how often the model was asked, for which subject, at
+// what cost, and until when it is not asked at all.
 type ledger struct {
-	now                      func() time.Time
-	callsPerHour, perSubject int
+	now    func() time.Time
+	limits limits
 
 	mu      sync.Mutex
 	calls   []call
 	answers map[[32]byte]kept
 	until   time.Time // no calls before
 	why     *failure
+	breaker breaker
 }
 
+// call is one request, or one question to the cluster where asked is set.
 type call struct {
 	at      time.Time
 	subject string
 	tokens  int
+	asked   bool
 }
 
 type kept struct {
@@ -36,12 +47,12 @@ type kept struct {
 	answer
 }
 
-func newLedger(now func() time.Time, callsPerHour, perSubject int) *ledger {
-	return &ledger{now: now, callsPerHour: callsPerHour, perSubject: perSubject, answers: map[[32]byte]kept{}}
+func newLedger(now func() time.Time, l limits) *ledger {
+	return &ledger{now: now, limits: l, answers: map[[32]byte]kept{}}
 }
 
 // take books one call for a subject, or says why there is none. The booking
-// stands whatever becomes of the call.
+// stands whatever becomes of the call, whose end is told to came.
 func (l *ledger) take(subject string) *failure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,35 +61,77 @@ func (l *ledger) take(subject string) *failure {
 	if now.Before(l.until) {
 		return l.why
 	}
-	recent, tokens := 0, 0
+	hour, day, mine, all := 0, 0, 0, 0
 	for _, c := range l.calls {
+		if c.asked {
+			continue
+		}
+		day, all = day+1, all+c.tokens
 		if now.Sub(c.at) < time.Hour { // a clock that went back makes this stricter
-			recent++
+			hour++
 		}
 		if c.subject == subject {
-			tokens += c.tokens
+			mine += c.tokens
 		}
 	}
 	switch {
-	case recent >= l.callsPerHour:
-		return fails(saidCalls, nil)
-	case tokens >= l.perSubject:
-		return fails(saidTokens, nil)
+	case hour >= l.limits.callsPerHour:
+		return spent(saidCalls)
+	case day >= l.limits.callsPerDay:
+		return spent(saidCallsDay)
+	case mine >= l.limits.tokensPerIncident:
+		return spent(saidTokens)
+	case all >= l.limits.tokensPerDay:
+		return spent(saidTokensDay)
+	case l.breaker.open(now):
+		return fails(saidBroken, nil)
 	}
+	l.breaker.sent()
 	l.calls = append(l.calls, call{at: now, subject: subject})
 	return nil
 }
 
-// spend adds tokens to the subject's latest call.
-func (l *ledger) spend(subject string, tokens int) {
+// came notes what became of a call: its tokens and its failure, nil for none.
+func (l *ledger) came(subject string, tokens int, f *failure) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.breaker.came(f, l.now())
 	for i := len(l.calls) - 1; i >= 0; i-- {
-		if l.calls[i].subject == subject {
+		if l.calls[i].subject == subject && !l.calls[i].asked {
 			l.calls[i].tokens += max(0, tokens)
 			return
 		}
 	}
+}
+
+// takeQuestion books one question to the cluster; false where the incident has
+// had its share.
+func (l *ledger) takeQuestion(subject string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left(subject) == 0 {
+		return false
+	}
+	l.calls = append(l.calls, call{at: l.now(), subject: subject, asked: true})
+	return true
+}
+
+// questionsLeft is how many questions about a subject may still be put.
+func (l *ledger) questionsLeft(subject string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left(subject)
+}
+
+func (l *ledger) left(subject string) int {
+	l.forget(l.now())
+	left := maxPerIncident
+	for _, c := range l.calls {
+		if c.asked && c.subject == subject {
+			left--
+		}
+	}
+	return max(0, left)
 }
 
 // heed stops calls for as long as the service asked.
@@ -138,5 +191,7 @@ func (l *ledger) forget(now time.Time) {
 	}
 }
 
-// key stands for what was asked; the schema follows from it.
-func (q question) key() [32]byte { return sha256.Sum256([]byte(q.system + "\x00" + q.user)) }
+// key stands for what was asked, in which form, and for which sample of it.
+func (q question) key() [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%t", q.system, q.user, q.sample, q.mayAsk))
+}

@@ -37,10 +37,11 @@ func chatServer(t *testing.T, bodies ...func(w http.ResponseWriter)) *httptest.S
 	return srv
 }
 
-func checkChat(t *testing.T, r *http.Request) {
+func checkChat(t *testing.T, r *http.Request) (format string) {
 	t.Helper()
 	var req struct {
 		Model    string
+		Seed     int
 		Messages []struct{ Role, Content string }
 		Format   struct {
 			Type   string
@@ -65,9 +66,20 @@ func checkChat(t *testing.T, r *http.Request) {
 	if req.Model != "llama3.1:8b" || len(req.Messages) != 2 || req.Messages[0].Role != "system" || !strings.Contains(req.Messages[1].Content, "[e3] log") {
 		t.Errorf("model %q, messages %+v", req.Model, req.Messages)
 	}
-	if req.Format.Type != "json_schema" || !req.Format.Schema.Strict || strings.Contains(fmt.Sprint(req.Format.Schema.Schema), "propertyOrdering") {
+	inWords := strings.Contains(req.Messages[0].Content, `"additionalProperties":false`)
+	switch req.Format.Type {
+	case "json_schema":
+		if !req.Format.Schema.Strict || strings.Contains(fmt.Sprint(req.Format.Schema.Schema), "propertyOrdering") || inWords {
+			t.Errorf("format %+v", req.Format)
+		}
+	case "json_object", "":
+		if req.Format.Schema.Schema != nil || !inWords {
+			t.Errorf("without a schema in the format it must stand in words: %+v", req.Format)
+		}
+	default:
 		t.Errorf("format %+v", req.Format)
 	}
+	return req.Format.Type
 }
 
 func says(t *testing.T, content, finish string) func(http.ResponseWriter) {
@@ -105,6 +117,7 @@ func TestAnOpenAICompatibleEndpointExplainsACase(t *testing.T) {
 func TestAnOpenAICompatibleEndpointFailsInOneSentence(t *testing.T) {
 	ok := jsonOf(t, saying(sound()))
 	type bodies = []func(http.ResponseWriter)
+	wrong := sends(400, `{"error":{"message":"what is this","code":null}}`)
 	quota := `{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}`
 	for name, tt := range map[string]struct {
 		bodies bodies
@@ -118,7 +131,7 @@ func TestAnOpenAICompatibleEndpointFailsInOneSentence(t *testing.T) {
 		"prose twice":       {bodies{says(t, "well", "stop"), says(t, "well", "stop")}, saidWrongForm},
 		"a wrong key":       {bodies{sends(401, `{"error":{"message":"bad key","code":"invalid_api_key"}}`)}, saidKey},
 		"a missing model":   {bodies{sends(404, `{"error":{"message":"model not found","code":"model_not_found"}}`)}, saidNoModel},
-		"a bad request":     {bodies{sends(400, `{"error":{"message":"response_format is not supported","code":null}}`)}, saidRejected},
+		"a bad request":     {bodies{wrong, wrong, wrong}, saidRejected},
 		"a spent balance":   {bodies{sends(429, quota)}, saidDay},
 		"a long rate limit": {bodies{sends(429, `{"error":{"code":"rate_limit_exceeded"}}`, "Retry-After", "3600")}, saidMinute},
 		"not implemented":   {bodies{sends(501, `no`)}, saidServer},

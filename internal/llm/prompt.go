@@ -1,51 +1,55 @@
 package llm
 
 import (
-	"embed"
+	_ "embed"
 	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/redact"
 )
 
-// prompts are versioned: a changed prompt is a new file, so that records of old
-// answers keep their meaning.
-//
-//go:embed prompts/system.v1.txt
-var prompts embed.FS
+// PromptVersion names the prompt that questions are asked with. A changed prompt
+// is a new file in prompts/, so that records of old answers keep their meaning;
+// older files stay for those who read such records.
+const PromptVersion = "v2"
 
-// The bounds of a prompt, in runes. Three and a half make a token of logs, so
-// that system text, schema and case together stay at about 4,000 tokens.
+//go:embed prompts/v2.txt
+var systemPrompt string
+
+// The bounds of a prompt, in runes. What the model asked for has room beyond
+// them: a first question stays at about 4,000 tokens.
 const (
-	maxEvidenceRunes = 6500
-	maxItemRunes     = 1500
-	maxLineRunes     = 300
-	maxItemLines     = 25
+	maxEvidenceRunes = 5500
+	maxGainedRunes   = 700 // more for each answer
 	maxFactRunes     = 400
 	maxFacts         = 8
 )
 
+// tokensOf estimates how many tokens text is: three and a half characters of
+// English, names and logs make one. It is an estimate for budgets where a
+// service counts nothing, and for the size of prompts.
+func tokensOf(text string) int { return (2*utf8.RuneCountInString(text) + 6) / 7 }
+
 // question is the prompt and the schema of its answer.
 func (c *dossier) question() (question, error) {
-	system, err := prompts.ReadFile("prompts/system.v1.txt")
-	if err != nil {
-		return question{}, fmt.Errorf("read the prompt: %w", err)
-	}
 	body, ids := c.render()
-	schema := answerSchema(ids, len(c.diagnosis.Candidates))
+	var askable []string
+	if c.mayAsk {
+		askable = c.numbers()
+	}
+	schema := answerSchema(ids, len(c.diagnosis.Candidates), askable)
 	form, err := resolve(schema)
 	if err != nil {
 		return question{}, err
 	}
 	return question{
-		system: string(system) + strings.Join(codes(), ", ") + "\n",
+		system: systemPrompt + strings.Join(codes(), ", ") + "\n",
 		// Redacting the whole again settles what two harmless halves make
 		// together; the guard would withhold it.
 		user:   c.redactor.Redact(body).String(),
-		schema: schema, form: form,
+		schema: schema, form: form, mayAsk: len(askable) > 0,
 	}, nil
 }
 
@@ -53,9 +57,9 @@ func (c *dossier) question() (question, error) {
 func (c *dossier) render() (string, []string) {
 	var b strings.Builder
 	c.renderFacts(&b)
-	b.WriteString("\nObjects that may be named as root:\n")
-	for _, o := range c.objects {
-		fmt.Fprintf(&b, "| kind %s, namespace %s, name %s\n", o.shown.Kind, orNone(o.shown.Namespace), o.shown.Name)
+	b.WriteString("\nObjects that may be named as root, with their numbers:\n")
+	for i, o := range c.objects {
+		fmt.Fprintf(&b, "%s\n| kind %s, namespace %s, name %s\n", number(i), o.shown.Kind, orNone(o.shown.Namespace), o.shown.Name)
 	}
 	b.WriteString("\nFixes that may be chosen, by index:\n")
 	for i, cand := range c.diagnosis.Candidates {
@@ -65,6 +69,7 @@ func (c *dossier) render() (string, []string) {
 	if len(c.diagnosis.Candidates) == 0 {
 		b.WriteString("none; candidate is -1\n")
 	}
+	c.renderAsked(&b)
 	b.WriteString("\nEvidence, the most telling first:\n")
 	ids := c.renderEvidence(&b)
 	return b.String(), ids
@@ -94,92 +99,9 @@ func (c *dossier) renderFacts(b *strings.Builder) {
 	}
 }
 
-// renderEvidence shows items until the bound is reached and says which were
-// left out.
-func (c *dossier) renderEvidence(b *strings.Builder) []string {
-	var shown, left []string
-	room := maxEvidenceRunes
-	for _, e := range c.evidence {
-		item := renderItem(e)
-		if n := utf8.RuneCountInString(item); n <= room || len(shown) == 0 {
-			room -= n
-			shown = append(shown, e.ID)
-			b.WriteString(item)
-			continue
-		}
-		left = append(left, e.ID)
-	}
-	if len(left) > 0 {
-		fmt.Fprintf(b, "Left out for length: %d items of %d.\n", len(left), len(left)+len(shown))
-	}
-	return shown
-}
-
 // oneWord is a place that may stand on a line of ours: a container, a field, a
 // reason. Several words might be a sentence and are marked as data.
 var oneWord = regexp.MustCompile(`^[A-Za-z0-9._/:\[\]-]{1,80}$`)
-
-func renderItem(e incident.Evidence) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "[%s] %s from %s", e.ID, redact.Name(e.Kind), redact.Name(e.Source.String()))
-	if where := e.Where.String(); oneWord.MatchString(where) {
-		b.WriteString(", " + where)
-	}
-	if !e.At.IsZero() {
-		b.WriteString(", " + redact.Time(e.At).String())
-	}
-	b.WriteByte('\n')
-	if where := e.Where.String(); where != "" && !oneWord.MatchString(where) {
-		quote(&b, redact.Name(where), 1)
-	}
-	lines := e.Text.Lines()
-	keep := keepLines(lines)
-	gap := 0
-	for i, line := range lines {
-		if !keep[i] {
-			gap++
-			continue
-		}
-		writeGap(&b, &gap)
-		b.WriteString("| " + line.Truncate(maxLineRunes).String() + "\n")
-	}
-	writeGap(&b, &gap)
-	return b.String()
-}
-
-func writeGap(b *strings.Builder, gap *int) {
-	if *gap > 0 {
-		fmt.Fprintf(b, "(%d lines left out here)\n", *gap)
-	}
-	*gap = 0
-}
-
-// keepLines chooses the lines of one item: its end, then the first lines that
-// tell of trouble, then its beginning, within the bounds of an item.
-func keepLines(lines []redact.Text) map[int]bool {
-	keep := map[int]bool{}
-	room := maxItemRunes
-	take := func(i int) {
-		cost := min(utf8.RuneCountInString(lines[i].String()), maxLineRunes) + 3
-		if keep[i] || len(keep) == maxItemLines || cost > room && len(keep) > 0 {
-			return
-		}
-		keep[i] = true
-		room -= cost
-	}
-	for i := len(lines) - 1; i >= max(0, len(lines)-3); i-- {
-		take(i)
-	}
-	for i, line := range lines {
-		if telling(line) {
-			take(i)
-		}
-	}
-	for i := range lines {
-		take(i)
-	}
-	return keep
-}
 
 // quote writes at most n lines of foreign text, each marked as data.
 func quote(b *strings.Builder, t redact.Text, n int) {

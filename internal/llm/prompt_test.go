@@ -89,7 +89,7 @@ func TestALongCaseIsBoundedAndSaysWhatIsLeftOut(t *testing.T) {
 	if tokens := utf8.RuneCountInString(all) * 2 / 7; tokens > 4200 {
 		t.Errorf("the request is about %d tokens", tokens)
 	}
-	for _, must := range []string{"panic: the one line that matters", "Left out for length: ", " lines left out here)", "[e1] ", "FATAL: schema"} {
+	for _, must := range []string{"panic: the one line that matters", "Left out for length: ", "|~ 2000 × GET <*> took <*> ms", "[e1] ", "FATAL: schema"} {
 		if !strings.Contains(q.user, must) {
 			t.Errorf("the prompt lacks %q:\n%s", must, q.user)
 		}

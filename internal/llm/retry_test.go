@@ -48,6 +48,8 @@ func timed(t *testing.T, ask func(ctx context.Context, n int) (answer, error), c
 	return e, s
 }
 
+func now(clock *time.Time) func() time.Time { return func() time.Time { return *clock } }
+
 func good(t *testing.T) answer { return answer{text: jsonOf(t, saying(sound())), model: "m"} }
 
 func limitedFor(d time.Duration) error {
@@ -200,7 +202,7 @@ func TestTokensAreBudgetedByIncident(t *testing.T) {
 	}
 	d, evidence := crash()
 	d.Root.Name = "payments"
-	if got, err := e.Explain(t.Context(), d, evidence); err != nil || got.Failure != saidRefused.text() {
+	if got, err := e.Explain(t.Context(), d, evidence, nil); err != nil || got.Failure != saidRefused.text() {
 		t.Errorf("another incident pays for the first: %q, %v", got.Failure, err)
 	}
 	clock = clock.Add(24 * time.Hour)
@@ -220,7 +222,7 @@ func TestTheSameQuestionIsNotAskedTwice(t *testing.T) {
 	}
 	d, evidence := crash()
 	evidence[0].Text = redact.Literal("terminated with exit code 2 (Error)")
-	if _, err := e.Explain(t.Context(), d, evidence); err != nil || len(stub.Calls()) != 2 {
+	if _, err := e.Explain(t.Context(), d, evidence, nil); err != nil || len(stub.Calls()) != 2 {
 		t.Errorf("other evidence is another question: %d calls, %v", len(stub.Calls()), err)
 	}
 	clock = clock.Add(memory)
@@ -232,14 +234,15 @@ func TestTheSameQuestionIsNotAskedTwice(t *testing.T) {
 
 func TestTheLedgerStaysSmall(t *testing.T) {
 	clock := noon()
-	l := newLedger(func() time.Time { return clock }, 10, 1000)
+	l := newLedger(func() time.Time { return clock }, limits{callsPerHour: 10, callsPerDay: 240, tokensPerIncident: 1000, tokensPerDay: 1e6})
 	for i := range 5000 {
 		clock = clock.Add(time.Minute)
 		_ = l.take(fmt.Sprint(i))
-		l.spend(fmt.Sprint(i), 10)
+		l.came(fmt.Sprint(i), 10, nil)
+		_ = l.takeQuestion(fmt.Sprint(i % 7))
 		l.keep(question{user: fmt.Sprint(i)}, answer{})
 	}
-	if len(l.calls) > 24*10 || len(l.answers) > maxRemembered {
+	if len(l.calls) > 24*10+7*maxPerIncident || len(l.answers) > maxRemembered {
 		t.Errorf("%d calls and %d answers are kept", len(l.calls), len(l.answers))
 	}
 }
@@ -251,7 +254,7 @@ func TestExplainersAreSafeForConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			d, evidence := crash()
 			evidence[0].At = noon().Add(time.Duration(i) * time.Second)
-			if _, err := e.Explain(t.Context(), d, evidence); err != nil {
+			if _, err := e.Explain(t.Context(), d, evidence, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -270,9 +273,24 @@ func TestACancelledPauseEndsAtOnce(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		began := time.Now()
 		d, evidence := crash()
-		out, err := e.Explain(ctx, d, evidence)
+		out, err := e.Explain(ctx, d, evidence, nil)
 		if !errors.Is(err, context.Canceled) || time.Since(began) != time.Second || out.Model != "" || out.Hypotheses != nil {
 			t.Errorf("%+v, %v after %s", out, err, time.Since(began))
+		}
+	})
+}
+
+func TestASimplerFormIsAskedForAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, s := timed(t, func(_ context.Context, n int) (answer, error) {
+			if n < 3 {
+				return answer{}, &failure{why: saidRejected.text(), status: 400, plainer: true}
+			}
+			return good(t), nil
+		})
+		began := time.Now()
+		if got := explain(t, e); len(got.Hypotheses) != 1 || s.calls != 3 || time.Since(began) != 0 {
+			t.Errorf("%q after %d calls and %s", got.Failure, s.calls, time.Since(began))
 		}
 	})
 }

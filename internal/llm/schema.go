@@ -20,9 +20,11 @@ const maxHypotheses = 3
 // novel is the code for a cause that the vocabulary lacks.
 const novel = "novel"
 
-// statement is an answer of the right form. Its content is not to be trusted.
+// statement is an answer of the right form: hypotheses, or questions. Its
+// content is not to be trusted.
 type statement struct {
-	Hypotheses []claim `json:"hypotheses"`
+	Hypotheses []claim   `json:"hypotheses"`
+	Ask        []inquiry `json:"ask,omitempty"`
 }
 
 type claim struct {
@@ -49,6 +51,14 @@ type citation struct {
 	Quote string `json:"quote"`
 }
 
+// inquiry is a question in the model's words. Object is the number of an object
+// that the prompt shows.
+type inquiry struct {
+	What      string `json:"what"`
+	Object    string `json:"object"`
+	Container string `json:"container"`
+}
+
 // codes are the causes that a model may name: saying unknown says nothing.
 func codes() []string {
 	var out []string
@@ -60,26 +70,43 @@ func codes() []string {
 	return append(out, novel)
 }
 
-// answerSchema is the JSON schema of an answer about evidence with these ids
-// and this many candidates. It uses only what Gemini documents, which leaves out
-// the length of strings.
-func answerSchema(ids []string, candidates int) map[string]any {
+// answerSchema is the JSON schema of an answer about evidence with these ids,
+// this many candidates, and questions about objects with these numbers; without
+// any, nothing may be asked. It uses only what Gemini documents, which leaves
+// out the length of strings.
+func answerSchema(ids []string, candidates int, askable []string) map[string]any {
 	text := map[string]any{"type": "string"}
-	return object("hypotheses", map[string]any{
-		"hypotheses": list(maxHypotheses, object("cause novel_text root citations summary confidence candidate steps", map[string]any{
-			"cause":      map[string]any{"type": "string", "enum": codes()},
-			"novel_text": text,
-			"root":       object("kind namespace name", map[string]any{"kind": text, "namespace": text, "name": text}),
-			"citations": list(maxCites, object("id quote", map[string]any{
-				"id": map[string]any{"type": "string", "enum": ids}, "quote": text,
-			})),
-			"summary":    text,
-			"confidence": map[string]any{"type": "number", "minimum": 0, "maximum": 1},
-			"candidate":  map[string]any{"type": "integer", "minimum": -1, "maximum": candidates - 1},
-			"steps":      list(maxSteps, text),
+	hypotheses := list(maxHypotheses, object("cause novel_text root citations summary confidence candidate steps", map[string]any{
+		"cause":      oneOf(codes()),
+		"novel_text": text,
+		"root":       object("kind namespace name", map[string]any{"kind": text, "namespace": text, "name": text}),
+		"citations":  list(maxCites, object("id quote", map[string]any{"id": oneOf(ids), "quote": text})),
+		"summary":    text,
+		"confidence": map[string]any{"type": "number", "minimum": 0, "maximum": 1},
+		"candidate":  map[string]any{"type": "integer", "minimum": -1, "maximum": candidates - 1},
+		"steps":      list(maxSteps, text),
+	}))
+	if len(askable) == 0 {
+		return object("hypotheses", map[string]any{"hypotheses": hypotheses})
+	}
+	return object("hypotheses ask", map[string]any{
+		"hypotheses": hypotheses,
+		"ask": list(maxQuestions, object("what object container", map[string]any{
+			"what": oneOf(reads()), "object": oneOf(askable), "container": text,
 		})),
 	})
 }
+
+// reads are what a model may ask for.
+func reads() []string {
+	var out []string
+	for _, a := range incident.Asks() {
+		out = append(out, string(a))
+	}
+	return out
+}
+
+func oneOf(words []string) map[string]any { return map[string]any{"type": "string", "enum": words} }
 
 // object is a closed object that needs all its properties, in this order.
 func object(order string, properties map[string]any) map[string]any {

@@ -186,7 +186,7 @@ func TestACancelledContextIsAnError(t *testing.T) {
 		cancel()
 	}()
 	d, evidence := crash()
-	if _, err := geminiOf(t, stub).Explain(ctx, d, evidence); !errors.Is(err, context.Canceled) {
+	if _, err := geminiOf(t, stub).Explain(ctx, d, evidence, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -194,7 +194,7 @@ func TestACancelledContextIsAnError(t *testing.T) {
 func TestWithoutEvidenceNobodyIsAsked(t *testing.T) {
 	stub := startGemini(t)
 	d, _ := crash()
-	got, err := geminiOf(t, stub).Explain(t.Context(), d, []incident.Evidence{{ID: "e1"}, {ID: "1", Text: redact.Literal("x")}})
+	got, err := geminiOf(t, stub).Explain(t.Context(), d, []incident.Evidence{{ID: "e1"}, {ID: "1", Text: redact.Literal("x")}}, nil)
 	if err != nil || got.Failure != saidNoEvidence.text() || len(stub.Calls()) != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
