@@ -14,26 +14,45 @@ import (
 
 // The shapes of the JSON output are a contract: fields are added, never renamed.
 type finding struct {
-	Cause      incident.Cause `json:"cause"`
-	Root       object         `json:"root"`
-	Object     object         `json:"object"`
-	Subject    object         `json:"subject"`
-	Summary    redact.Text    `json:"summary"`
-	Confidence *float64       `json:"confidence"` // null where nothing was measured
-	Origin     redact.Text    `json:"origin"`
-	Rule       string         `json:"rule,omitempty"`
-	Ready      int            `json:"ready"`
-	Desired    int            `json:"desired"`
-	Since      time.Time      `json:"since,omitzero"`
-	Settling   bool           `json:"settling"`
-	Victims    []object       `json:"victims"` // further subjects that fail for the same cause
-	ManagedBy  redact.Text    `json:"managedBy,omitzero"`
-	Note       redact.Text    `json:"note,omitzero"`
-	Hypotheses []hypothesis   `json:"hypotheses"`
-	Evidence   []evidence     `json:"evidence"`
-	Fixes      []fix          `json:"fixes"`
-	RuledOut   []redact.Text  `json:"ruledOut"`
-	Steps      []redact.Text  `json:"steps"`
+	Cause   incident.Cause `json:"cause"`
+	Root    object         `json:"root"`
+	Object  object         `json:"object"`
+	Subject object         `json:"subject"`
+	Summary redact.Text    `json:"summary"`
+	sure
+	Rule       string        `json:"rule,omitempty"`
+	Ready      int           `json:"ready"`
+	Desired    int           `json:"desired"`
+	Since      time.Time     `json:"since,omitzero"`
+	Settling   bool          `json:"settling"`
+	Victims    []object      `json:"victims"` // further subjects that fail for the same cause
+	ManagedBy  redact.Text   `json:"managedBy,omitzero"`
+	Note       redact.Text   `json:"note,omitzero"`
+	Hypotheses []hypothesis  `json:"hypotheses"`
+	Evidence   []evidence    `json:"evidence"`
+	Fixes      []fix         `json:"fixes"`
+	RuledOut   []redact.Text `json:"ruledOut"`
+	Steps      []redact.Text `json:"steps"`
+	// Edit is a correction of a ConfigMap's text; a step, not a fix.
+	Edit *incident.TextEdit `json:"edit,omitempty"`
+	recent
+}
+
+// recent is how bad the fault is and what was changed before it.
+type recent struct {
+	Severity incident.Severity `json:"severity,omitempty"`
+	Began    time.Time         `json:"began,omitzero"`
+	Changed  redact.Text       `json:"changed,omitzero"`  // the last change before it, in a sentence
+	Changes  []changed         `json:"changes,omitempty"` // the last one first
+	NoFix    redact.Text       `json:"noFix,omitzero"`    // why fixes is empty
+}
+
+type changed struct {
+	At       time.Time   `json:"at"`
+	Object   object      `json:"object"`
+	Change   redact.Text `json:"change"`
+	By       redact.Text `json:"by,omitzero"`
+	Evidence string      `json:"evidence,omitempty"` // an id
 }
 
 type object struct {
@@ -43,12 +62,21 @@ type object struct {
 }
 
 type hypothesis struct {
-	Cause      incident.Cause `json:"cause"`
-	Root       object         `json:"root"`
-	Summary    redact.Text    `json:"summary"`
-	Confidence *float64       `json:"confidence"`
-	Origin     redact.Text    `json:"origin"`
-	Evidence   []string       `json:"evidence"` // ids
+	Cause   incident.Cause `json:"cause"`
+	Root    object         `json:"root"`
+	Summary redact.Text    `json:"summary"`
+	sure
+	Evidence []string `json:"evidence"` // ids
+}
+
+// sure is how sure a claim is: always a number, which counts for something only
+// where it was measured. Lower is its lower 90 % bound, Origin what it rests on.
+type sure struct {
+	Confidence float64     `json:"confidence"`
+	Lower      float64     `json:"lower"`
+	Measured   bool        `json:"measured"`
+	Outcomes   int         `json:"outcomes"`
+	Origin     redact.Text `json:"origin"`
 }
 
 type evidence struct {
@@ -66,6 +94,7 @@ type fix struct {
 	Target      object      `json:"target"`
 	Change      redact.Text `json:"change"`
 	Why         redact.Text `json:"why"`
+	Given       redact.Text `json:"given,omitzero"` // what was looked at before it was offered
 	Risk        string      `json:"risk"`
 	Symptomatic bool        `json:"symptomatic"`
 	Undo        redact.Text `json:"undo"`
@@ -91,15 +120,19 @@ func convert(f diagnose.Finding) finding {
 	d := f.Diagnosis
 	out := finding{
 		Cause: d.Cause, Root: ref(d.Root), Object: ref(d.Object), Subject: ref(f.Subject), Summary: d.Summary,
-		Confidence: figure(d.Confidence), Origin: d.Confidence.Basis, Rule: d.Rule, Ready: d.Ready, Desired: d.Desired,
+		sure: sureOf(d.Confidence), Rule: d.Rule, Ready: d.Ready, Desired: d.Desired,
 		Since: f.Since.UTC(), Settling: f.Settling, ManagedBy: d.Owner, Note: d.Note,
 		Victims: []object{}, Hypotheses: []hypothesis{}, Evidence: []evidence{}, Fixes: []fix{},
-		RuledOut: append([]redact.Text{}, d.RuledOut...), Steps: append([]redact.Text{}, d.Steps...),
+		RuledOut: append([]redact.Text{}, d.RuledOut...), Steps: append([]redact.Text{}, d.Steps...), Edit: d.Edit,
+		recent: recent{Severity: d.Severity, Began: d.Began.UTC(), Changed: d.Changed, NoFix: d.NoFix},
+	}
+	for _, c := range d.Changes {
+		out.Changes = append(out.Changes, changed{At: c.At.UTC(), Object: ref(c.Object), Change: c.What, By: c.By, Evidence: c.Cite})
 	}
 	for _, h := range f.Hypotheses {
 		out.Hypotheses = append(out.Hypotheses, hypothesis{
-			Cause: h.Cause, Root: ref(h.Root), Summary: h.Summary, Confidence: figure(h.Confidence),
-			Origin: h.Confidence.Basis, Evidence: append([]string{}, h.Cites...),
+			Cause: h.Cause, Root: ref(h.Root), Summary: h.Summary, sure: sureOf(h.Confidence),
+			Evidence: append([]string{}, h.Cites...),
 		})
 	}
 	for _, v := range f.Victims {
@@ -116,7 +149,7 @@ func convert(f diagnose.Finding) finding {
 	}
 	for _, c := range d.Candidates {
 		out.Fixes = append(out.Fixes, fix{
-			Kind: c.Action.Kind, Target: ref(c.Action.Target), Change: change(c.Action), Why: c.Why, Risk: risk(c.Action.Kind),
+			Kind: c.Action.Kind, Target: ref(c.Action.Target), Change: change(c.Action), Why: c.Why, Given: c.Given, Risk: risk(c.Action.Kind),
 			Symptomatic: c.Symptomatic, Undo: undo(c.Action),
 		})
 	}
@@ -125,11 +158,8 @@ func convert(f diagnose.Finding) finding {
 
 func ref(r action.Ref) object { return object{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name} }
 
-func figure(c incident.Confidence) *float64 {
-	if !c.Measured {
-		return nil
-	}
-	return &c.Value
+func sureOf(c incident.Confidence) sure {
+	return sure{Confidence: c.Value, Lower: c.Lower, Measured: c.Measured, Outcomes: c.Outcomes, Origin: c.Basis}
 }
 
 func risk(k action.Kind) string {

@@ -85,6 +85,9 @@ func (p paint) block(b *strings.Builder, f diagnose.Finding) {
 	if d.Desired > 0 {
 		fmt.Fprintf(b, "  %d of %d ready", d.Ready, d.Desired)
 	}
+	if d.Severity != "" {
+		fmt.Fprintf(b, "  %s", d.Severity)
+	}
 	if f.Settling {
 		fmt.Fprintf(b, "  %s", p.yellow("(settling)"))
 	}
@@ -96,6 +99,9 @@ func (p paint) block(b *strings.Builder, f diagnose.Finding) {
 	}
 	if d.Root.String() != f.Subject.String() {
 		p.line(b, "root", d.Root.String())
+	}
+	if !d.Changed.IsEmpty() {
+		p.line(b, "when", d.Changed.String())
 	}
 	p.victims(b, f.Victims)
 	p.quotes(b, f)
@@ -196,6 +202,9 @@ func (p paint) fixes(b *strings.Builder, d incident.Diagnosis) {
 				label = ""
 			}
 			fmt.Fprintf(b, "  %s %s\n", p.faint(fmt.Sprintf("%-5s", label)), s)
+		}
+		if !d.NoFix.IsEmpty() {
+			p.line(b, "none", "no fix is offered: "+d.NoFix.String())
 		}
 	}
 	if !d.Note.IsEmpty() {
