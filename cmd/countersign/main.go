@@ -47,12 +47,13 @@ only after named people have approved the exact change in Slack.
 Try it on any cluster, no configuration needed:
   countersign scan                     what is broken in the current namespace
   countersign scan -A                  … in all namespaces
-  countersign diagnose deploy/web      why one workload does not run`,
+  countersign diagnose deploy/web      why one workload does not run
+  countersign optimize                 what has the wrong size`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	// client-go logs through klog; what matters of it reaches us as errors.
 	klog.SetLogger(klog.Logger{})
-	root.AddCommand(newRun(), newScan(), newDiagnose(), newRedact(), newAudit(), newIncident(), newConfig(), newKeys(), newPolicyCommand(), newDoctor(), newApprove(), newReject(), newStop(), newResume(), newVersion())
+	root.AddCommand(newRun(), newScan(), newDiagnose(), newOptimize(), newRedact(), newCalibrate(), newAudit(), newIncident(), newConfig(), newKeys(), newPolicyCommand(), newDoctor(), newApprove(), newReject(), newStop(), newResume(), newNginx(), newVersion())
 	return root
 }
 

@@ -73,27 +73,3 @@ func newAuditVerify() *cobra.Command {
 	}
 	return cmd
 }
-
-func newIncident() *cobra.Command {
-	cmd := group("incident", "List or export incidents from the store")
-	list := &cobra.Command{Use: "list", Short: "List incidents, newest first", Args: cobra.NoArgs}
-	loadList := settingsFlag(list)
-	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := loadList()
-		if err != nil {
-			return err
-		}
-		return app.IncidentList(cmd.Context(), s, cmd.OutOrStdout())
-	}
-	export := &cobra.Command{Use: "export ID", Short: "Write one incident's events, one JSON line each", Args: cobra.ExactArgs(1)}
-	loadExport := settingsFlag(export)
-	export.RunE = func(cmd *cobra.Command, args []string) error {
-		s, err := loadExport()
-		if err != nil {
-			return err
-		}
-		return app.IncidentExport(cmd.Context(), s, args[0], cmd.OutOrStdout())
-	}
-	cmd.AddCommand(list, export)
-	return cmd
-}

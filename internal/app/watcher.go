@@ -18,7 +18,6 @@ import (
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
 
 	"github.com/countersign-dev/countersign/internal/action"
-	"github.com/countersign-dev/countersign/internal/calibrate"
 	"github.com/countersign-dev/countersign/internal/doctor"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/llm"
@@ -47,17 +46,19 @@ func startWatcher(ctx context.Context, group *errgroup.Group, s Settings, st sto
 	if err := w.Check(ctx); err != nil {
 		return fmt.Errorf("WATCHER_KUBECONFIG, KUBECONFIG: %w", err)
 	}
-	record, err := calibrate.Shipped()
+	learned, err := newLearner(st, log)
 	if err != nil {
 		return err
 	}
-	effects := &respond.WatcherEffects{Collector: reader, Confidence: record.Confidence, Rules: rules}
+	group.Go(func() error { return learned.run(ctx) })
+	effects := &respond.WatcherEffects{Collector: reader, Confidence: learned.rule, Weigh: learned.weigh, Rules: rules, Redactor: redactor}
 	if rules.Model {
-		explainer, err := newExplainer(ctx, s, redactor, log)
+		explainer, err := llm.New(ctx, s.model(redactor, log))
 		if err != nil {
 			return err
 		}
 		effects.Explainer = explainer
+		effects.Ask = func(subject action.Ref) llm.Collector { return reader.Case(subject) }
 	}
 	if s.electing() {
 		log.Info("waiting for the lease", "lease", watcherLease)
@@ -92,12 +93,6 @@ func startWatcher(ctx context.Context, group *errgroup.Group, s Settings, st sto
 		return nil
 	})
 	return nil
-}
-
-func newExplainer(ctx context.Context, s Settings, redactor *redact.Redactor, log *slog.Logger) (respond.Explainer, error) {
-	return llm.New(ctx, llm.Config{
-		Provider: s.AIProvider, Model: s.AIModel, BaseURL: s.AIBaseURL, APIKey: s.AIAPIKey, Redactor: redactor, Now: time.Now, Log: log,
-	})
 }
 
 // reader is the watcher's live view: the collector, and the bound hash of a

@@ -58,6 +58,8 @@ func verbOf(actionID string) incident.Verb {
 		return incident.Edit
 	case reviewButton:
 		return incident.Review
+	case rightButton, wrongButton, wasButton:
+		return incident.Judge
 	}
 	return ""
 }
@@ -159,6 +161,7 @@ func (s *Slack) click(p press) (Click, bool) {
 		Click: clickID(p), Verb: verb, Digest: digest, Person: s.author(p),
 		Channel: p.Container.ChannelID, Message: p.Container.MessageTS,
 		Genuine: s.genuine(p), ReplyURL: s.replyURL(p.ResponseURL), PressedAt: s.cfg.Now().UTC(),
+		Verdict: pressedVerdict(a.ActionID),
 	}}, true
 }
 

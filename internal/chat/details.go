@@ -70,7 +70,11 @@ func causeElements(i incident.Incident) []slack.RichTextElement {
 }
 
 func hypothesisText(h incident.Hypothesis) redact.Text {
-	text := redact.Sprintf("%s: %s", causeText(h.Cause), h.Summary.Truncate(300))
+	cause := causeText(h.Cause)
+	if h.Novel {
+		cause = redact.Literal("a cause outside the catalogue")
+	}
+	text := redact.Sprintf("%s: %s", cause, h.Summary.Truncate(300))
 	if sure := sureText(h.Confidence); !sure.IsEmpty() {
 		text = redact.Sprintf("%s (%s)", text, sure.Truncate(120))
 	}
@@ -91,7 +95,7 @@ func citeText(ids []string) redact.Text {
 // evidenceText is what the diagnosis and the best guess cite, in the order of
 // the collection; without any citation, what was collected first.
 func evidenceText(i incident.Incident) string {
-	cited := map[string]bool{}
+	cited, evidence := map[string]bool{}, i.Evidence
 	if i.Diagnosis != nil {
 		for _, id := range i.Diagnosis.Cites {
 			cited[id] = true
@@ -99,6 +103,12 @@ func evidenceText(i incident.Incident) string {
 	}
 	if i.Diagnosis == nil || !i.Diagnosis.Proven() {
 		if best, ok := bestGuess(i); ok {
+			if len(i.Weighed) > 0 {
+				evidence = i.Weighed // where its ids are from; a later look has others
+				if i.Explained.Evidence != i.EvidenceID {
+					clear(cited)
+				}
+			}
 			for _, id := range best.Cites {
 				cited[id] = true
 			}
@@ -106,7 +116,7 @@ func evidenceText(i incident.Incident) string {
 	}
 	var b strings.Builder
 	shown := 0
-	for _, e := range i.Evidence {
+	for _, e := range evidence {
 		if len(cited) > 0 && !cited[e.ID] || shown == maxCited {
 			continue
 		}

@@ -96,10 +96,16 @@ type view struct {
 	Close           json.RawMessage `json:"close"`
 	Blocks          json.RawMessage `json:"blocks"`
 	State           struct {
-		Values map[string]map[string]struct {
-			Value string `json:"value"`
-		} `json:"values"`
+		Values map[string]map[string]entered `json:"values"`
 	} `json:"state"`
+}
+
+// entered is what a person put into a field: text, or a choice.
+type entered struct {
+	Value    string `json:"value"`
+	Selected struct {
+		Value string `json:"value"`
+	} `json:"selected_option"`
 }
 
 // slashed is what the package needs of a slash command.

@@ -59,7 +59,7 @@ func (s *Slack) Ask(ctx context.Context, c Click, i incident.Incident) error {
 	}
 	meta := formMeta{
 		Incident: i.ID, Digest: c.Clicked.Digest, Verb: c.Clicked.Verb, Channel: c.Clicked.Channel, Message: c.Clicked.Message,
-		User: c.Clicked.Person.ID, Team: c.Clicked.Person.Team, Params: params,
+		User: c.Clicked.Person.ID, Team: c.Clicked.Person.Team, Params: params, Judged: judgedOf(c.Clicked, i),
 	}
 	if err := (seal{key: s.cfg.Key, team: ws.TeamID}).signForm(form, meta); err != nil {
 		return err
@@ -75,6 +75,9 @@ func (s *Slack) Ask(ctx context.Context, c Click, i incident.Incident) error {
 
 // formFor is the form of a press, and the parameters that its fields change.
 func formFor(c incident.Clicked, i incident.Incident) (*slack.ModalViewRequest, *action.Params, error) {
+	if c.Verb == incident.Judge {
+		return formOfVerdict(i), nil, nil
+	}
 	cur := i.ByDigest(c.Digest)
 	if cur == nil || !cur.Open() {
 		return nil, nil, errNotOffered
@@ -155,11 +158,13 @@ type formMeta struct {
 	User     string         `json:"u"`
 	Team     string         `json:"t"`
 	Params   *action.Params `json:"p,omitempty"` // of the offer, of an edit
+	Judged   *judged        `json:"j,omitempty"` // of a verdict
 }
 
 func (m formMeta) valid() bool {
 	return incidentID.MatchString(string(m.Incident)) && m.Digest.Valid() && channelID.MatchString(m.Channel) &&
-		m.Message != "" && len(m.Message) <= 40 && (m.Verb == incident.Approve && m.Params == nil || m.Verb == incident.Edit && m.Params != nil)
+		m.Message != "" && len(m.Message) <= 40 && (m.Verb == incident.Approve && m.Params == nil || m.Verb == incident.Edit && m.Params != nil || m.Verb == incident.Judge && m.Params == nil) &&
+		(m.Verb == incident.Judge) == (m.Judged != nil)
 }
 
 // encode never writes a sign that Slack escapes: encoding/json escapes them.

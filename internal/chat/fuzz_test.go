@@ -82,13 +82,9 @@ func FuzzSubmission(f *testing.F) {
 	f.Fuzz(func(t *testing.T, meta, callback, blocks, value string) {
 		p := press{Type: "view_submission", Team: &identity{ID: slackstub.TeamID}, User: user{ID: alice.ID, TeamID: alice.Team},
 			View: view{ID: "V1", Type: "modal", CallbackID: callback, PrivateMetadata: meta, Title: []byte(`{"text":"x"}`), Submit: []byte(`{}`), Close: []byte(`{}`), Blocks: []byte(blocks)}}
-		fields := map[string]map[string]struct {
-			Value string `json:"value"`
-		}{}
+		fields := map[string]map[string]entered{}
 		for _, id := range []string{imageField, limitField, requestField, reasonField} {
-			fields[id] = map[string]struct {
-				Value string `json:"value"`
-			}{id: {value}}
+			fields[id] = map[string]entered{id: {Value: value}}
 		}
 		p.View.State.Values = fields
 		c, wrong, ok := s.submitted(p)

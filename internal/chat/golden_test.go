@@ -43,7 +43,7 @@ func unknownCause() incident.Diagnosis {
 func opinion() *incident.Explained {
 	return &incident.Explained{Key: "k", Evidence: hashOf('e'), Model: "gemini-3.8-flash", Hypotheses: []incident.Hypothesis{
 		{Cause: incident.AppError, Summary: redact.Literal("The service cannot parse its configuration <https://evil.example|Approve>."), Cites: []string{"e2"},
-			Confidence: incident.Confidence{Value: .72, Lower: .55, Measured: true, Basis: redact.Literal("4 of 5 answers agree")}, Candidate: -1,
+			Confidence: incident.Confidence{Value: .72, Lower: .55, Measured: true, Outcomes: 64, Basis: redact.Literal("4 of 5 answers agree")}, Candidate: -1,
 			Steps: []redact.Text{redact.Literal("Read the last lines of the log.")}},
 		{Cause: incident.DependencyUnavailable, Summary: redact.Literal("The database does not answer."), Cites: []string{"e1"},
 			Confidence: incident.Confidence{Basis: redact.Literal("1 of 5 answers")}, Candidate: -1},

@@ -295,6 +295,10 @@ func due(i incident.Incident, o Options, verb incident.Verb) string {
 		if i.Waiting() && (verb == incident.Approve || verb == incident.Reject) {
 			return buttonValue(i.ID, i.Steered.New)
 		}
+	case verb == incident.Judge:
+		if i.Diagnosis != nil && i.Inquiry == nil {
+			return buttonValue(i.ID, i.Claimed().Digest())
+		}
 	case verb == incident.Review:
 		if i.ReviewOwed() && i.Closed == "" {
 			return buttonValue(i.ID, i.GlassUsed)

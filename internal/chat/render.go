@@ -52,6 +52,7 @@ func Render(i incident.Incident, o Options) ([]slack.Block, redact.Text) {
 	if !st.over {
 		blocks = append(blocks, detailBlocks(i)...)
 	}
+	blocks = append(blocks, verdictBlocks(i, o)...)
 	text := redact.Sprintf("%s %s", redact.Name(st.mark), title)
 	if !st.over && !st.headline.IsEmpty() {
 		text = redact.Sprintf("%s. %s", text, st.headline)
@@ -105,6 +106,9 @@ func whyBlock(i incident.Incident) slack.Block {
 			return rich(id, line(elements...))
 		}
 	}
+	if !d.Changed.IsEmpty() {
+		elements = append(elements, leaf("\n", nil), prose(d.Changed))
+	}
 	elements = append(elements, leaf("\n", nil), prose(ruleText(*d)))
 	return rich(id, line(elements...))
 }
@@ -136,6 +140,9 @@ func contextBlock(i incident.Incident, o Options) slack.Block {
 	ready, desired, known := replicas(i)
 	if known {
 		parts = append(parts, redact.Sprintf("%s of %s ready", count(ready), count(desired)))
+	}
+	if i.Diagnosis != nil && i.Diagnosis.Severity != "" {
+		parts = append(parts, redact.Name(string(i.Diagnosis.Severity)))
 	}
 	if !o.Cluster.IsEmpty() {
 		parts = append(parts, redact.Sprintf("cluster %s", o.Cluster))

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -29,13 +30,15 @@ func (s seal) sign(blocks []slack.Block) error {
 	if err != nil {
 		return fmt.Errorf("encode card: %w", err)
 	}
+	row := 0
 	for _, b := range blocks {
 		if buttons, ok := b.(*slack.ActionBlock); ok {
 			id, err := s.mac(raw)
 			if err != nil {
 				return err
 			}
-			buttons.BlockID = id
+			buttons.BlockID = rowID(id, row)
+			row++
 		}
 	}
 	return nil
@@ -47,6 +50,7 @@ func (s seal) genuine(blocks json.RawMessage, blockID, actionID, value string) b
 	if len(s.key) == 0 || !strings.HasPrefix(blockID, sealPrefix) || !holds(blocks, blockID, actionID, value) {
 		return false
 	}
+	blockID, _, _ = strings.Cut(blockID, rowMark)
 	want, err := s.mac(blocks)
 	return err == nil && hmac.Equal([]byte(want), []byte(blockID))
 }
@@ -67,7 +71,19 @@ func (s seal) mac(blocks json.RawMessage) (string, error) {
 	return sealPrefix + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), nil
 }
 
-// holds reports whether exactly one block has the id, and it has the button.
+// rowMark stands in the block_id of a further row of buttons, between the MAC
+// and the row's number: Slack takes no id twice, and base64 has no such sign.
+const rowMark = "."
+
+func rowID(mac string, row int) string {
+	if row == 0 {
+		return mac
+	}
+	return mac + rowMark + strconv.Itoa(row)
+}
+
+// holds reports whether all buttons are ours, and exactly one, in the row of that
+// id, is the one that was pressed.
 func holds(blocks json.RawMessage, blockID, actionID, value string) bool {
 	var list []struct {
 		Type     string `json:"type"`
@@ -80,13 +96,17 @@ func holds(blocks json.RawMessage, blockID, actionID, value string) bool {
 	if json.Unmarshal(blocks, &list) != nil {
 		return false
 	}
-	found := 0
+	found, row := 0, 0
+	base, _, _ := strings.Cut(blockID, rowMark)
 	for _, b := range list {
 		if b.Type != "actions" {
 			continue
 		}
-		if b.BlockID != blockID {
+		if row++; b.BlockID != rowID(base, row-1) {
 			return false
+		}
+		if b.BlockID != blockID {
+			continue
 		}
 		for _, e := range b.Elements {
 			if e.ActionID == actionID && e.Value == value {

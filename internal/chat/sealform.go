@@ -87,6 +87,11 @@ func formWords(v view) (string, error) {
 		}
 		element, _ := block["element"].(map[string]any)
 		fmt.Fprintf(&b, "input %q %q %q %q", str(block, "block_id"), str(element, "type"), str(element, "action_id"), unescape(str(element, "initial_value")))
+		for _, choice := range []any{element["options"], element["option_groups"], element["initial_option"]} {
+			if choice != nil {
+				fmt.Fprintf(&b, " %s", wordForm(choice))
+			}
+		}
 		for _, text := range []any{block["label"], block["hint"], element["placeholder"]} {
 			o, _ := text.(map[string]any)
 			fmt.Fprintf(&b, " %q", unescape(str(o, "text")))

@@ -19,7 +19,7 @@ import (
 // handed on without what was entered, so that the gate refuses it.
 func (s *Slack) submitted(p press) (c Click, wrong map[string]string, ok bool) {
 	v := p.View
-	if v.Type != "modal" || v.CallbackID != editForm && v.CallbackID != reasonForm {
+	if v.Type != "modal" || v.CallbackID != editForm && v.CallbackID != reasonForm && v.CallbackID != verdictForm {
 		return Click{}, nil, false
 	}
 	meta, sealed, ok := cutMetadata(v.PrivateMetadata)
@@ -33,11 +33,16 @@ func (s *Slack) submitted(p press) (c Click, wrong map[string]string, ok bool) {
 	c.Clicked.Genuine = s.genuineForm(p, meta, sealed)
 	if c.Clicked.Genuine {
 		c.Clicked.Channel, c.Clicked.Message = meta.Channel, meta.Message
-		if wrong = s.read(&c.Clicked.Said, v, meta); len(wrong) > 0 {
+		if meta.Verb == incident.Judge {
+			c.Clicked.Verdict, wrong = s.readVerdict(v, meta)
+		} else {
+			wrong = s.read(&c.Clicked.Said, v, meta)
+		}
+		if len(wrong) > 0 {
 			return Click{}, wrong, true
 		}
 	}
-	c.Clicked.Click = formID(p, c.Clicked.Said)
+	c.Clicked.Click = formID(p, c.Clicked.Said, c.Clicked.Verdict)
 	return c, nil, true
 }
 
@@ -62,7 +67,7 @@ func (s *Slack) genuineForm(p press, m formMeta, sealed string) bool {
 	if ws == nil || !ws.installed(p) || p.User.ID == "" || p.User.ID != m.User || p.User.TeamID != m.Team {
 		return false
 	}
-	if want := map[incident.Verb]string{incident.Edit: editForm, incident.Approve: reasonForm}[m.Verb]; p.View.CallbackID != want {
+	if want := map[incident.Verb]string{incident.Edit: editForm, incident.Approve: reasonForm, incident.Judge: verdictForm}[m.Verb]; p.View.CallbackID != want {
 		return false
 	}
 	_, body, _ := strings.Cut(p.View.PrivateMetadata, ".")
@@ -128,8 +133,8 @@ func (s *Slack) reason(text string) redact.Text {
 
 // formID names what was sent off: a form that Slack delivers twice is one, and
 // one that its author changed after an error is another.
-func formID(p press, said incident.Said) string {
-	parts, _ := json.Marshal([]any{"form", p.View.ID, p.View.PrivateMetadata, p.User.TeamID, p.User.ID, said})
+func formID(p press, said incident.Said, verdict *incident.Verdict) string {
+	parts, _ := json.Marshal([]any{"form", p.View.ID, p.View.PrivateMetadata, p.User.TeamID, p.User.ID, said, verdict})
 	sum := sha256.Sum256(parts)
 	return "c" + hex.EncodeToString(sum[:10])
 }

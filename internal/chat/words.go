@@ -78,17 +78,33 @@ func peopleText(votes []incident.Voted) redact.Text {
 
 func count(n int) redact.Text { return redact.Int(int64(n)) }
 
-// sureText says how sure a claim is. A percentage stands only where outcomes
-// back it.
+// sureText says how sure a claim is. A percentage stands only where enough
+// outcomes back it; below that it would be more exact than anybody knows.
 func sureText(c incident.Confidence) redact.Text {
 	if !c.Measured {
 		return c.Basis
 	}
 	sure := redact.Sprintf("%s%% sure, at least %s%%", count(percent(c.Value)), count(percent(c.Lower)))
+	if c.Outcomes < incident.EnoughOutcomes {
+		sure = sureWords(c.Lower)
+	}
 	if c.Basis.IsEmpty() {
 		return sure
 	}
 	return redact.Sprintf("%s: %s", sure, c.Basis)
+}
+
+// sureWords stand for the lower bound, which few outcomes keep low by themselves.
+func sureWords(lower float64) redact.Text {
+	switch {
+	case lower >= 0.9:
+		return redact.Literal("very high, from few outcomes")
+	case lower >= 0.75:
+		return redact.Literal("high, from few outcomes")
+	case lower >= 0.5:
+		return redact.Literal("fair, from few outcomes")
+	}
+	return redact.Literal("low, from few outcomes")
 }
 
 func percent(v float64) int {

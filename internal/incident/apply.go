@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/redact"
@@ -22,7 +23,7 @@ func (i Incident) Apply(e Event) (Incident, error) {
 		if i.ID == "" || i.ID != e.Incident {
 			return i, fmt.Errorf("%s before the incident is open", e.Type)
 		}
-		if _, view := b.(*Posted); i.Closed != "" && !view {
+		if i.Closed != "" && !i.afterClose(b) {
 			return i, fmt.Errorf("%s after the incident is closed", e.Type)
 		}
 		err = next.advance(b, e.At)
@@ -62,7 +63,10 @@ func (i *Incident) advance(body Body, at time.Time) error {
 	case *Explaining:
 		i.Asking = b.Key
 	case *Explained:
-		i.Explained, i.Asking = b, ""
+		i.Explained, i.Asking, i.Weighed = b, "", nil
+		if b.Evidence == i.EvidenceID {
+			i.Weighed = append(slices.Clip(i.Evidence), b.Gained...)
+		}
 		i.Revision++
 	case *Cleared:
 		return i.cleared(b, at)
@@ -79,6 +83,8 @@ func (i *Incident) advance(body Body, at time.Time) error {
 		return i.observed(b, at)
 	case *Concluded:
 		return i.concluded(b)
+	case *Kept:
+		return i.kept(b)
 	default:
 		return i.advanceGate(body, at)
 	}

@@ -24,7 +24,11 @@ func (i *Incident) advanceGate(body Body, at time.Time) error {
 	case *Voted:
 		return i.voted(b)
 	case *Refused:
-		i.settle(b.Click)
+		if !i.unsaid(b.Click) {
+			i.settle(b.Click)
+		}
+	case *Verdict:
+		return i.judged(b)
 	case *Decided:
 		return i.decided(b, at)
 	case *Launched:

@@ -17,6 +17,9 @@ func (i *Incident) clicked(b *Clicked) error {
 			return fmt.Errorf("click %s was written down already", b.Click)
 		}
 	}
+	if b.Verb == Judge {
+		return i.said(b)
+	}
 	i.Clicks = append(i.Clicks, *b)
 	return nil
 }

@@ -20,10 +20,10 @@ type Body interface{ Type() Type }
 // right to append it.
 var owners = map[Type]Role{
 	"opened": Watcher, "signalled": Watcher, "collected": Watcher, "explaining": Watcher, "explained": Watcher,
-	"cleared": Watcher, "observed": Watcher, "concluded": Watcher, "closed": Watcher,
+	"cleared": Watcher, "observed": Watcher, "concluded": Watcher, "closed": Watcher, "kept": Watcher,
 	"asked": Gate, "posting": Gate, "posted": Gate, "rehearsing": Gate, "rehearsed": Gate, "proposed": Gate,
 	"withheld": Gate, "clicked": Gate, "voted": Gate, "refused": Gate, "decided": Gate, "launched": Gate,
-	"executed": Gate, "lapsed": Gate, "glass": Gate, "steered": Gate, "adopted": Gate, "storm": Gate, "gathered": Gate,
+	"executed": Gate, "lapsed": Gate, "glass": Gate, "steered": Gate, "adopted": Gate, "storm": Gate, "gathered": Gate, "verdict": Gate,
 }
 
 // newBody makes an empty body to decode into; nil for an unknown type.
@@ -31,7 +31,7 @@ func newBody(t Type) Body {
 	for _, b := range []Body{
 		&Opened{}, &Signalled{}, &Collected{}, &Explaining{}, &Explained{}, &Cleared{}, &Observed{}, &Concluded{}, &Closed{},
 		&Asked{}, &Posting{}, &Posted{}, &Rehearsing{}, &Rehearsed{}, &Proposed{}, &Withheld{}, &Clicked{}, &Voted{},
-		&Refused{}, &Decided{}, &Launched{}, &Executed{}, &Lapsed{}, &Glass{}, &Steered{}, &Adopted{}, &Storm{}, &Gathered{},
+		&Refused{}, &Decided{}, &Launched{}, &Executed{}, &Lapsed{}, &Glass{}, &Steered{}, &Adopted{}, &Storm{}, &Gathered{}, &Verdict{}, &Kept{},
 	} {
 		if b.Type() == t {
 			return b
@@ -74,9 +74,15 @@ type Explained struct {
 	Model      string       `json:"model"`
 	Hypotheses []Hypothesis `json:"hypotheses,omitempty"`
 	Failure    redact.Text  `json:"failure,omitempty"`
-	Prompt     int          `json:"promptTokens"`
-	Answer     int          `json:"answerTokens"`
-	Took       int64        `json:"tookMillis"`
+	// Gained is what was read because the model asked; its ids go on where those
+	// of the collection end. Questions counts what was asked, refused ones too.
+	Gained        []Evidence `json:"gained,omitempty"`
+	Questions     int        `json:"questions,omitempty"`
+	PromptVersion string     `json:"promptVersion,omitempty"`
+	Calls         int        `json:"calls,omitempty"`
+	Prompt        int        `json:"promptTokens"`
+	Answer        int        `json:"answerTokens"`
+	Took          int64      `json:"tookMillis"`
 }
 
 // Cleared says that a look found nothing wrong any more.

@@ -58,6 +58,7 @@ type Clicked struct {
 	Genuine   bool        `json:"genuine"` // the blocks in the click are those that we posted
 	ReplyURL  string      `json:"replyURL,omitempty"`
 	PressedAt time.Time   `json:"pressedAt"`
+	Verdict   *Verdict    `json:"verdict,omitempty"` // of verb verdict
 	Said
 }
 

@@ -113,7 +113,7 @@ func (d *due) look() {
 		d.add(Look, DoLook, fresh)
 		return
 	}
-	if i.Inquiry != nil {
+	if i.Inquiry != nil || d.keep() {
 		return // a question is looked into once
 	}
 	d.every(d.rules.Timing.Debounce, Look, DoLook, fresh)

@@ -50,4 +50,5 @@ func (d *due) talk() {
 			return
 		}
 	}
+	d.hear()
 }

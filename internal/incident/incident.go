@@ -30,6 +30,7 @@ type Incident struct {
 	Diagnosis  *Diagnosis
 	Asking     string
 	Explained  *Explained
+	Weighed    []Evidence // what the explanation cites from; a later look may replace Evidence
 	ClearedAt  time.Time
 
 	Gathered Gathered // who else fails for the same cause
@@ -58,6 +59,12 @@ type Incident struct {
 	Adopted  *Adopted
 
 	Storm *Storm // set in a stream that is no incident either
+
+	// What people say that it was, one verdict each, the latest last; and what
+	// was kept for a case. Nothing that decides reads any of it.
+	Verdicts []Verdict
+	Sayings  []Clicked // presses that say so, written down and not yet heard
+	Kept     []Keeping
 }
 
 // Note is a line in the thread under the card, made once. Page are the ids of
@@ -152,6 +159,9 @@ func (i Incident) clone() Incident {
 	}
 	i.Clicks = append([]Clicked(nil), i.Clicks...)
 	i.Agreed = append([]Person(nil), i.Agreed...)
+	i.Verdicts = append([]Verdict(nil), i.Verdicts...)
+	i.Sayings = append([]Clicked(nil), i.Sayings...)
+	i.Kept = append([]Keeping(nil), i.Kept...)
 	slots := make(map[string]Posted, len(i.Slots)+1)
 	for k, v := range i.Slots {
 		slots[k] = v

@@ -37,6 +37,8 @@ const (
 	DoLaunch                  // gate: sign the order and create the Job
 	DoReport                  // gate: read an execution's report
 	DoAdopt                   // gate: put into force what people agreed on
+	DoKeep                    // watcher: keep what the rules saw, for a case
+	DoHear                    // gate: take a person's verdict
 )
 
 // Step is one thing to do. Key names it for good; Arg is what it is about

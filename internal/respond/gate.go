@@ -85,6 +85,8 @@ func (g *GateEffects) Run(ctx context.Context, i incident.Incident, step inciden
 		return g.report(ctx, i)
 	case incident.DoAdopt:
 		return g.adopt(ctx, i)
+	case incident.DoHear:
+		return g.hear(ctx, i)
 	default:
 		return nil, fmt.Errorf("the gate has no step %d", step.Do)
 	}

@@ -2,6 +2,7 @@ package respond
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/chat"
@@ -47,7 +48,7 @@ func (r *Responder) takeClick(ctx context.Context, c chat.Click, desk Desk) {
 		return
 	case i.ID == "":
 		refusal = redact.Literal("this incident is not known here any more")
-	case i.Closed != "":
+	case i.Closed != "" && c.Clicked.Verb != incident.Judge:
 		refusal = redact.Literal("this incident is closed; nothing was done")
 	case i.Answered[c.Clicked.Click] || waiting(i, c.Clicked.Click):
 		r.acknowledge(ctx, limited, c) // delivered twice, written once
@@ -116,6 +117,8 @@ func asksFirst(i incident.Incident, c incident.Clicked) bool {
 	}
 	cur := i.ByDigest(c.Digest)
 	switch {
+	case c.Verb == incident.Judge:
+		return c.Verdict == nil
 	case cur == nil || !cur.Open():
 		return false // refused, with the reason why
 	case c.Verb == incident.Edit:
@@ -131,7 +134,7 @@ func (r *Responder) has(ctx context.Context, c chat.Click) bool {
 }
 
 func waiting(i incident.Incident, click string) bool {
-	for _, c := range i.Clicks {
+	for _, c := range slices.Concat(i.Clicks, i.Sayings) {
 		if c.Click == click {
 			return true
 		}

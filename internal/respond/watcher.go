@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/diagnose"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/llm"
 	"github.com/countersign-dev/countersign/internal/redact"
 	"github.com/countersign-dev/countersign/internal/watch"
 )
@@ -23,18 +25,26 @@ type Collector interface {
 	Bound(ctx context.Context, kind action.Kind, target action.Ref) (action.Hash, error)
 }
 
-// Explainer asks a model about what the rules leave open.
+// Explainer asks a model about what the rules leave open. The model may ask from
+// for more evidence; nil answers nothing.
 type Explainer interface {
-	Explain(ctx context.Context, d incident.Diagnosis, evidence []incident.Evidence) (incident.Explained, error)
+	Explain(ctx context.Context, d incident.Diagnosis, evidence []incident.Evidence, from llm.Collector) (incident.Explained, error)
 	Model() string
+	// Spared counts a case that a rule decided.
+	Spared()
 }
 
 // WatcherEffects are the steps of the watcher.
 type WatcherEffects struct {
-	Collector  Collector
-	Explainer  Explainer // nil without a model
+	Collector Collector
+	Explainer Explainer // nil without a model
+	// Ask opens what a model may ask about one subject; nil lets it ask nothing.
+	Ask        func(subject action.Ref) llm.Collector
 	Confidence func(rule string) incident.Confidence
-	Rules      incident.Rules
+	// Weigh gives a model's hypotheses their confidence; nil leaves its own word.
+	Weigh    func(d incident.Diagnosis, evidence []incident.Evidence, answer *incident.Explained)
+	Rules    incident.Rules
+	Redactor *redact.Redactor // of what is kept for a case; nil keeps nothing
 	// Announce writes the event that must stand before a model is called.
 	Announce func(ctx context.Context, id incident.ID, body incident.Body) error
 }
@@ -56,6 +66,8 @@ func (w *WatcherEffects) Run(ctx context.Context, i incident.Incident, step inci
 		return []incident.Body{&incident.Closed{Why: step.Arg}}, nil
 	case incident.DoExplain:
 		return w.explain(ctx, i)
+	case incident.DoKeep:
+		return w.keep(ctx, i)
 	default:
 		return nil, fmt.Errorf("the watcher has no step %d", step.Do)
 	}
@@ -85,6 +97,9 @@ func (w *WatcherEffects) look(ctx context.Context, i incident.Incident, now time
 	digest := diagnose.EvidenceDigest(found.Evidence)
 	if i.Diagnosis != nil && i.ClearedAt.IsZero() && i.EvidenceID == digest && i.Diagnosis.Basis() == d.Basis() {
 		return nil, nil
+	}
+	if w.Explainer != nil && d.Proven() && i.Diagnosis == nil {
+		w.Explainer.Spared()
 	}
 	return []incident.Body{&incident.Collected{Evidence: found.Evidence, Digest: digest, Diagnosis: d}}, nil
 }
@@ -167,7 +182,11 @@ func (w *WatcherEffects) explain(ctx context.Context, i incident.Incident) ([]in
 	if err := w.Announce(ctx, i.ID, &incident.Explaining{Key: key, Model: w.Explainer.Model()}); err != nil {
 		return nil, err
 	}
-	answer, err := w.Explainer.Explain(ctx, *i.Diagnosis, i.Evidence)
+	var from llm.Collector
+	if w.Ask != nil {
+		from = w.Ask(i.Subject)
+	}
+	answer, err := w.Explainer.Explain(ctx, *i.Diagnosis, i.Evidence, from)
 	if ctx.Err() != nil {
 		return nil, ctx.Err() // the process ends; that is no failure of the model, and it is asked again after the start
 	}
@@ -175,5 +194,8 @@ func (w *WatcherEffects) explain(ctx context.Context, i incident.Incident) ([]in
 		answer = incident.Explained{Model: w.Explainer.Model(), Failure: redact.Literal("the model could not be asked")}
 	}
 	answer.Key, answer.Evidence = key, i.EvidenceID
+	if w.Weigh != nil {
+		w.Weigh(*i.Diagnosis, append(slices.Clip(i.Evidence), answer.Gained...), &answer)
+	}
 	return []incident.Body{&answer}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/countersign-dev/countersign/internal/action"
 	"github.com/countersign-dev/countersign/internal/incident"
 	"github.com/countersign-dev/countersign/internal/kube"
+	"github.com/countersign-dev/countersign/internal/llm"
 	"github.com/countersign-dev/countersign/internal/watch"
 )
 
@@ -40,7 +41,9 @@ type explainer struct {
 
 func (e *explainer) Model() string { return "m" }
 
-func (e *explainer) Explain(context.Context, incident.Diagnosis, []incident.Evidence) (incident.Explained, error) {
+func (e *explainer) Spared() {}
+
+func (e *explainer) Explain(context.Context, incident.Diagnosis, []incident.Evidence, llm.Collector) (incident.Explained, error) {
 	e.asked++
 	return e.answer, e.err
 }

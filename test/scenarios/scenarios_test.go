@@ -35,6 +35,8 @@ type playConfig struct {
 	env   map[string]string
 	roles []string // a process each; empty is one process for both
 
+	vars map[string]string // of the stories
+
 	gatekeeper bool // asked as well, and not the policies alone
 }
 
@@ -133,6 +135,9 @@ func play(t *testing.T, c playConfig) {
 			},
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("NS", c.namespace(strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")))
+				for name, value := range c.vars {
+					env.Setenv(name, value)
+				}
 				return nil
 			},
 		})

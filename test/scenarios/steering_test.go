@@ -46,9 +46,9 @@ func (p *player) steering() map[string]func(ts *testscript.TestScript, neg bool,
 	}
 }
 
-// fill PERSON FIELD VALUE: fill the form that the person has open and send it.
+// fill PERSON FIELD VALUE…: fill the form that the person has open and send it.
 func (p *player) fill(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, args, 3, "fill PERSON FIELD VALUE")
+	need(ts, args, 3, "fill PERSON FIELD VALUE [FIELD VALUE]…")
 	who := person(ts, args[0])
 	deadline := time.Now().Add(10 * time.Second)
 	var views []slackstub.View
@@ -59,7 +59,11 @@ func (p *player) fill(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 		views = p.s.Slack.Views(who)
 	}
-	result, err := p.s.Slack.Submit(who, views[len(views)-1].ID, map[string]string{args[1]: args[2]})
+	values := map[string]string{}
+	for n := 1; n+1 < len(args); n += 2 {
+		values[args[n]] = args[n+1]
+	}
+	result, err := p.s.Slack.Submit(who, views[len(views)-1].ID, values)
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
