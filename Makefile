@@ -31,6 +31,9 @@ e2e: ## the stories on a real cluster
 scenarios: ## real faults, healthy workloads and storms, scored by exact cause and root object (NEUTRAL=1, ONLY=regexp)
 	@./test/incidents/run
 
+calibration: ## a model's confidence against 1,008 generated incidents, over the wire (half a minute)
+	go test -count=1 -timeout 30m -v ./test/calibration/generated
+
 e2e-gate: ## 10,000 approvals with 5 % faults, and 500 while everything fails (hours)
 	go test -count=1 -timeout 12h -v ./test/gate/... -approvals 10000 -troubled 500 -storm 1000 -in-flight 60 -within 6h
 
@@ -54,9 +57,15 @@ rego-check: ## policy tests with coverage
 tidy-check:
 	go mod tidy -diff
 
-bench: ## latency and memory on a real cluster, redaction and policy speed; prints baselines of the same run
+bench: ## latency and memory on a real cluster, speed by size (5,000 and 50,000 pods, an hour); prints baselines of the same run
 	go test -run '^$$' -bench . -benchmem ./internal/redact ./internal/policy
+	go test -run '^$$' -bench 'OneIncident|ServicesOfOneNamespace|PageOfPods' -benchmem ./internal/diagnose ./internal/kube ./internal/watch
 	go test -count=1 -timeout 30m -run 'TestBench' -v ./test/bench/...
+	go test -count=1 -timeout 2h -run 'TestScale' -v ./test/bench/... -scale -update $(BENCH)
+
+bench-redact: ## speed and recall of the redactor, beside gitleaks in the same run (RE2=1 builds gitleaks with RE2)
+	go test -count=1 -v ./test/corpus/...
+	cd test/redactbench && go test -count=1 -timeout 30m -v $(if $(RE2),-tags gore2regex) ./...
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$(go list ./internal/... ./test/slackstub ./test/geministub); do \
@@ -72,4 +81,4 @@ cluster-down: ## take it down; nothing is left
 clean: ## remove what was built
 	rm -rf bin test/slackstub/node/node_modules
 
-.PHONY: help build demo test unit e2e scenarios e2e-gate guards check fmt-check vet lint rego-check tidy-check bench fuzz cluster-up cluster-down clean
+.PHONY: help build demo test unit e2e scenarios calibration e2e-gate guards check fmt-check vet lint rego-check tidy-check bench fuzz cluster-up cluster-down bench-redact clean

@@ -38,6 +38,7 @@ type Rebuilt struct {
 	State   json.RawMessage `json:"state"`
 
 	Incident incident.Incident `json:"-"`
+	Trail    []incident.Record `json:"-"` // the records that it was rebuilt from
 }
 
 // Replay rebuilds every incident of an export in two ways, from all its records
@@ -80,7 +81,7 @@ func Replay(ctx context.Context, r io.Reader, sealer *incident.Sealer, store Sto
 
 // rebuild folds the records in both ways.
 func rebuild(id incident.ID, records []incident.Record, sealer *incident.Sealer) (Rebuilt, string) {
-	out := Rebuilt{ID: id, Records: len(records)}
+	out := Rebuilt{ID: id, Records: len(records), Trail: records}
 	whole, bad := incident.Replay(records, sealer)
 	problem := ""
 	if len(bad) > 0 {

@@ -26,8 +26,7 @@ blue.Monday x9!kQ zaq12wsx football7 q1w2e3r4 Kube@dmin nopassw0rd tiger99 hello
 
 // people, hosts and others are what stands around.
 var (
-	hosts  = strings.Fields(`db.shop.svc postgres-0.postgres.shop.svc.cluster.local cache mysql.internal mq.example.com redis-master kafka-0.kafka:9092 ldap.example.org`)
-	users  = strings.Fields(`app svc_orders readonly shop billing reporting etl`)
-	levels = strings.Fields(`INFO WARN ERROR DEBUG info warn error`)
-	nouns  = strings.Fields(`orders payments checkout inventory catalog users sessions billing search mailer gateway worker scheduler`)
+	hosts = strings.Fields(`db.shop.svc postgres-0.postgres.shop.svc.cluster.local cache mysql.internal mq.example.com redis-master kafka-0.kafka:9092 ldap.example.org`)
+	users = strings.Fields(`app svc_orders readonly shop billing reporting etl`)
+	nouns = strings.Fields(`orders payments checkout inventory catalog users sessions billing search mailer gateway worker scheduler`)
 )

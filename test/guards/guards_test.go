@@ -53,7 +53,7 @@ func pattern(tests []string) string { return "^(" + strings.Join(tests, "|") + "
 
 // table holds all guards, by their packages.
 func table() []guard {
-	return slices.Concat(incidentGuards, stateGuards, gateGuards, orderGuards, executorGuards, cardGuards, steeringGuards, policyGuards, jobGuards, recordGuards, textGuards, wallGuards)
+	return slices.Concat(incidentGuards, stateGuards, gateGuards, orderGuards, executorGuards, cardGuards, steeringGuards, policyGuards, jobGuards, recordGuards, textGuards, wallGuards, verdictGuards)
 }
 
 func TestEveryGuardIsMissedWhenItIsTakenOut(t *testing.T) {

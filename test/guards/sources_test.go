@@ -36,6 +36,7 @@ var innocent = map[string]string{
 	"internal/admission skip":                                          "a variable that holds a piece of CEL: the fields of a kind",
 	"internal/app ConfigOverrides":                                     "client-go: which context of a kubeconfig",
 	"internal/app Disable":                                             "the Redis client's own log lines",
+	"internal/app debug":                                               "runtime/debug, for the garbage collector",
 	"internal/audit unsigned":                                          "Replay says what records mean and calls nothing signed; Verify looks at the head",
 	"internal/chat MsgOptionDisableLinkUnfurl":                         "turns a feature of Slack off",
 	"internal/chat MsgOptionDisableMediaUnfurl":                        "turns a feature of Slack off",
@@ -60,6 +61,8 @@ var innocent = map[string]string{
 	"internal/kube PreStartHookError":                                  "what a kubelet says",
 	"internal/llm DisableKeepAlives":                                   "net/http",
 	"internal/llm ForceAttemptHTTP2":                                   "net/http",
+	"internal/nginx SkipDir":                                           "io/fs: a directory that begins with a dot is not walked",
+	"internal/nginx stub_status":                                       "a directive of nginx: its status page",
 	"internal/policy UnsafeBuiltins":                                   "the functions that a policy may not use",
 	"internal/redact skip":                                             "the length of a placeholder that the scan jumps over",
 	"internal/respond Debug":                                           "a level of the log",
@@ -68,7 +71,8 @@ var innocent = map[string]string{
 	"internal/triage ignore":                                           "the same",
 	"internal/watch Debug":                                             "a level of the log",
 	"internal/watch ScalingDisabled":                                   "what an autoscaler says of a target that is scaled to zero",
-	"internal/watch stub":                                              "an object of which the cache keeps its name only",
+	"internal/watch debug":                                             "runtime/debug, to give memory back",
+	"internal/watch stub":                                              "an object of which the cache keeps its UID only",
 }
 
 // readings are the places that read the environment.

@@ -78,6 +78,24 @@ var textGuards = []guard{
 		red: []string{"TestWhatDoesNotHoldUpIsDropped", "TestAHostileModelGetsNothingPastTheJudge"},
 	},
 	{
+		id: "model-novel", says: "A cause outside the catalogue brings no fix", threat: rowModel, file: judgesLLM,
+		out: `		h.Candidate = -1 // a cause that`,
+		in:  `		// a cause that`,
+		red: []string{"TestANovelCauseBringsNoFix", "TestAHostileModelGetsNothingPastTheJudge"},
+	},
+	{
+		id: "model-asks", says: "The model asks for what is in the closed list only", threat: rowModel, file: "internal/llm/ask.go",
+		out: `if !slices.Contains(incident.Asks(), q.Ask) {`,
+		in:  `if false && !slices.Contains(incident.Asks(), q.Ask) {`,
+		red: []string{"TestQuestionsOutsideTheListAreNotPut", "TestAHostileModelAsksNothingOutsideTheCase"},
+	},
+	{
+		id: "model-case", says: "Only objects of the case are read for the model", threat: rowModel, file: "internal/watch/ask.go",
+		out: `ref, ok := f.member(q.Object)`,
+		in:  `ref, ok := q.Object, true`,
+		red: []string{"TestAModelReadsNothingElse"},
+	},
+	{
 		id: "model-links", says: "Links of the model are taken out", threat: rowMarkup, file: proseFile,
 		out: `s = link.ReplaceAllString(s, "")`,
 		in:  `s = strings.Clone(s)`,
