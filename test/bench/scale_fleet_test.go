@@ -24,7 +24,6 @@ const (
 // fleet is what stands in the cluster: applications of ten pods, each with its
 // ReplicaSet, Service, EndpointSlice and ConfigMap.
 type fleet struct {
-	mu   sync.Mutex
 	apps []*application
 }
 
