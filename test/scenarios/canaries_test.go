@@ -124,10 +124,21 @@ func plant(ctx context.Context, t *testing.T, s *stand.Stand, namespace string) 
 		return texts
 	}
 	anything := func(string) bool { return true }
+	// What says that nothing is wrong leaves the cause open, so that the model is
+	// asked.
+	calm := func(text string) bool {
+		return !slices.ContainsFunc([]string{"error", "fail", "reject", "bad", "timeout", "exception"}, func(word string) bool {
+			return strings.Contains(strings.ToLower(text), word)
+		})
+	}
 	for n := range canaryWorkloads {
 		name := fmt.Sprintf("leaky-%d", n)
+		logged, last := anything, "fatal: cannot go on\n"
+		if n%3 == 0 {
+			logged, last = calm, "bye\n"
+		}
 		files := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string]string{
-			"log":         strings.Join(draw("a log", inLog, anything), "\n") + "\nfatal: cannot go on\n",
+			"log":         strings.Join(draw("a log", inLog, logged), "\n") + "\n" + last,
 			"termination": strings.Join(draw("a termination message", inTermination, anything), "\n"),
 			"probe":       strings.Join(draw("a probe's output", inProbe, anything), "\n"),
 		}}
