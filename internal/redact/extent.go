@@ -184,11 +184,12 @@ func (p *pass) bareEnd(i int, plain bool) int {
 
 // referenceEnd returns where ${NAME}, $(NAME) or {{ … }} at i ends, or i.
 func referenceEnd(s string, i int) int {
-	for open, closing := range map[string]string{"${": "}", "$(": ")", "{{": "}}"} {
-		if strings.HasPrefix(s[i:], open) {
-			if n := strings.Index(s[i:lineEndIn(s, i, maxName)], closing); n > 0 {
-				return i + n + len(closing)
-			}
+	for _, mark := range [...][2]string{{"${", "}"}, {"$(", ")"}, {"{{", "}}"}} {
+		if !strings.HasPrefix(s[i:], mark[0]) {
+			continue
+		}
+		if n := strings.Index(s[i:lineEndIn(s, i, maxName)], mark[1]); n > 0 {
+			return i + n + len(mark[1])
 		}
 	}
 	return i

@@ -293,7 +293,7 @@ func (p *Planted) broken(name string, width int) {
 	for _, s := range p.Secrets {
 		for _, line := range strings.Split(p.Text, "\n") {
 			if n := overlap(line, s); n >= 8 {
-				left = append(left, n2s(line, s, n))
+				left = append(left, edge(line, s, n))
 			}
 		}
 	}
@@ -314,7 +314,8 @@ func overlap(line, s string) int {
 	return 0
 }
 
-func n2s(line, s string, n int) string {
+// edge is the piece of s, n bytes long, that the line ends or begins with.
+func edge(line, s string, n int) string {
 	if strings.HasSuffix(line, s[:n]) {
 		return s[:n]
 	}
