@@ -67,7 +67,7 @@ func newEngine(own []ownRule) *engine {
 }
 
 const plainKinds = `password token key cookie credential secret signature code user userinfo jwt
-	private-key certificate pem base64 hex encoded email phone card iban ip mac host basic-auth high-entropy telegram-token azure-secret discord-bot-token facebook-token national-id`
+	private-key certificate pem base64 hex encoded email phone card iban ip mac host basic-auth high-entropy telegram-token azure-secret discord-bot-token facebook-token national-id own`
 
 type span struct {
 	start, end int

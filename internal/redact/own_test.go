@@ -14,8 +14,14 @@ func TestARuleOfOnesOwnHidesAndKeepsItsPrefix(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := r.Redact("visitor ACME-654321 at acme-door, ACME-12 is none")
-	if !strings.Contains(got.String(), "visitor ACME-⟨own-acme-badge:") || !strings.Contains(got.String(), "at acme-door, ACME-12 is none") {
+	if !strings.Contains(got.String(), "visitor ACME-⟨own:") || !strings.Contains(got.String(), "at acme-door, ACME-12 is none") {
 		t.Errorf("%s", got)
+	}
+	if n := r.Report()["own-acme-badge"]; n != 1 {
+		t.Errorf("counted %d times by its name", n)
+	}
+	if forged := r.Redact("password=⟨own-" + hunter + "⟩ ⟨own-acme-badge:abcdef⟩").String(); strings.Contains(forged, hunter) || strings.Contains(forged, "⟨own-") {
+		t.Errorf("brackets carried it past the patterns: %s", forged)
 	}
 	if again := settle(got.String()); again != got {
 		t.Errorf("decoding without the rule changes it: %s", again)

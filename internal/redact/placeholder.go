@@ -10,7 +10,7 @@ import (
 // What stands for hidden text:
 //
 //	⟨kind:7f3a2c⟩        a value, six hex digits of its pseudonym
-//	⟨own-name:7f3a2c⟩    the same, by a rule of the operator's
+//	⟨own:7f3a2c⟩         the same, by a rule of the operator's; its name would open the set
 //	⟨kind⟩               a value hidden where no key was at hand
 //	⟨svc shop/cache⟩     an address of the cluster, as the object's name
 //	⟨withheld:reason⟩    text that could not be looked at
@@ -54,19 +54,12 @@ func (e *engine) validBody(body string) bool {
 			}
 			return false
 		}
-		return e.isKind(kind) && len(rest) == 6 && isLowerHex(rest)
+		return e.kinds[kind] && len(rest) == 6 && isLowerHex(rest)
 	}
 	if strings.Contains(body, " ") {
 		return validObject(body)
 	}
-	return e.isKind(body)
-}
-
-// isKind knows the operators' kinds by their form, so that a text decoded where
-// their rules are not loaded stays as it is.
-func (e *engine) isKind(s string) bool {
-	name, own := strings.CutPrefix(s, ownKind)
-	return e.kinds[s] || own && ownName.MatchString(name)
+	return e.kinds[body]
 }
 
 // validObject tells whether s is a kind and a Kubernetes name, such as
@@ -93,6 +86,9 @@ func validObject(s string) bool {
 // pseudonym makes the placeholder of a value. Without a key it carries no
 // digits: an unkeyed hash of a weak password could be guessed.
 func (r *Redactor) pseudonym(kind, value string) string {
+	if strings.HasPrefix(kind, ownKind) {
+		kind = ownPlaceholder
+	}
 	if len(r.key) == 0 {
 		return openMark + kind + closeMark
 	}
